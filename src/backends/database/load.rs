@@ -1,0 +1,152 @@
+//! The contract of bulk loading: a session takes batches of checked rows and makes them durable
+//! together with a checkpoint.
+//!
+//! Two roads. An *empty* table is loaded bare: its indexes and constraints are dropped, the rows
+//! stream in, the constraints are built again, all in one transaction; the first checkpoint is
+//! also the last. A *filled* table is loaded through a temporary staging table, batch by batch,
+//! each batch in one transaction with its checkpoint: set-based probes find every row that a
+//! constraint would refuse, then one statement inserts and updates what is left.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::DatabaseError;
+use crate::model::{Checkpoint, Namespace, Row, Table};
+
+/// What happens to a record whose key exists already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conflict {
+    /// It is refused, like any bad record.
+    Error,
+    /// The row stays as it is.
+    Skip,
+    /// The row takes all values of the record.
+    Overwrite,
+    /// The row takes the record's values that are not null.
+    Merge,
+    /// The row takes all values if the record's `newest` column is later.
+    Newest,
+}
+
+/// What is loaded, where to, and how.
+#[derive(Debug, Clone)]
+pub struct LoadSpec {
+    /// Where.
+    pub namespace: Namespace,
+    /// The table's name.
+    pub table: String,
+    /// The table as the model has it.
+    pub definition: Table,
+    /// The columns that the rows carry, in order; the others take their defaults.
+    pub columns: Vec<String>,
+    /// The key by which a record meets its row: the primary key, or a unique key.
+    pub key: Vec<String>,
+    /// What happens when they meet.
+    pub conflict: Conflict,
+    /// Whether a refused row ends the load (`false`) or is reported and left out (`true`).
+    pub reject: bool,
+    /// The run that checkpoints and undo records belong to.
+    pub run: String,
+    /// The step of the run.
+    pub step: u32,
+    /// What the checkpoint found at the begin says, to go on from; `None` to begin.
+    pub resume: Option<Checkpoint>,
+}
+
+/// Rows that were parsed and checked, already in the form that the session sends.
+#[derive(Debug, Clone)]
+pub struct RowBatch {
+    /// Position in the source of each row, from zero, ascending.
+    pub ordinals: Vec<u64>,
+    /// Records of the source consumed up to and with this batch, rejected ones included.
+    pub position: u64,
+    /// The rows.
+    pub rows: EncodedRows,
+}
+
+/// Rows in the form that one engine sends.
+#[derive(Debug, Clone)]
+pub enum EncodedRows {
+    /// PostgreSQL: COPY text, one row a line.
+    CopyText(Bytes),
+    /// SQLite: values to bind.
+    Values(Vec<Row>),
+}
+
+/// A row that the database would refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its position in the source.
+    pub ordinal: u64,
+    /// Why: `duplicate`, `exists`, `reference`, `check`, `null`, `refused`.
+    pub reason: RefusedReason,
+    /// The columns it is about.
+    pub columns: Vec<String>,
+    /// What a person should read.
+    pub message: String,
+}
+
+/// Why a row was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefusedReason {
+    /// An earlier record of the same source has the same key.
+    Duplicate,
+    /// A row with this key exists.
+    Exists,
+    /// The row it points at does not exist.
+    Reference,
+    /// The database refused it for a reason that the model does not know.
+    Database,
+}
+
+/// Counts and refused rows of what was made durable since the last answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// `inserted`, `updated`, `unchanged`, `skipped`: each row of a batch is in one of them or refused.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Rows left out, by position.
+    pub refused: Vec<Refused>,
+}
+
+/// A load of one table in progress. Dropped without [`finish`](Self::finish) it leaves nothing
+/// behind but what checkpoints made durable.
+#[async_trait]
+pub trait LoadSession: Send {
+    /// Whether each batch is durable by itself (the staged road) or all at the end (the bare one).
+    fn durable_by_batch(&self) -> bool;
+
+    /// Takes one batch. On the bare road the answer is empty until the end.
+    async fn write(&mut self, batch: RowBatch) -> Result<Written, DatabaseError>;
+
+    /// Ends the load: constraints are built and proved, the last checkpoint is written.
+    async fn finish(self: Box<Self>) -> Result<Written, DatabaseError>;
+}
+
+/// What a step of a run loaded and is to be taken back.
+#[derive(Debug, Clone)]
+pub struct UnloadSpec {
+    /// Where.
+    pub namespace: Namespace,
+    /// The table's name.
+    pub table: String,
+    /// The table as the model has it.
+    pub definition: Table,
+    /// The run that loaded.
+    pub run: String,
+    /// The step of that run.
+    pub step: u32,
+}
+
+/// What was taken back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unloaded {
+    /// Rows removed that the load had inserted.
+    pub removed: u64,
+    /// Rows brought back to what they were.
+    pub restored: u64,
+    /// Rows left as they are because somebody changed them after the load.
+    pub kept: u64,
+}

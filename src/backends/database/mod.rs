@@ -1,0 +1,165 @@
+//! Databases: PostgreSQL and SQLite behind one trait for reading and one for writing.
+//!
+//! One conformance suite (`tests/suite/conformance/`) runs every engine through the same cases.
+//!
+//! Never a `search_path`: every name is qualified. Never `information_schema`: one tenant is
+//! inspected through `pg_depend`, whose index makes it independent of the number of tenants.
+
+pub mod error;
+pub mod load;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+pub use error::{DatabaseError, DatabaseErrorKind};
+pub use load::{Conflict, LoadSession, LoadSpec, RowBatch};
+
+use crate::model::{Checkpoint, Engine, Model, Namespace, Row, Value};
+
+/// What a session may do. Enforced by the server, not by good intentions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// `default_transaction_read_only=on` on PostgreSQL; `query_only` and a read-only open on SQLite.
+    ReadOnly,
+    /// May write.
+    ReadWrite,
+}
+
+/// What was probed at connect; never assumed from the engine's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Version as the server prints it: `15.18`, `3.50.2`.
+    pub version: String,
+    /// Version as one number: 150018 for PostgreSQL 15.18, 3050002 for SQLite 3.50.2.
+    pub version_number: u32,
+    /// A pooler in transaction mode stands between: no session state may be relied on.
+    pub transaction_pooler: bool,
+    /// The `citus` extension is present.
+    pub citus: bool,
+    /// The connection is encrypted.
+    pub tls: bool,
+    /// The session's user may create schemas (PostgreSQL).
+    pub may_create_namespaces: bool,
+    /// The session's user may create roles (PostgreSQL).
+    pub may_create_roles: bool,
+}
+
+/// A table as it is on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableStats {
+    /// Its name.
+    pub table: String,
+    /// Rows, counted exactly.
+    pub rows: u64,
+    /// Bytes with indexes; 0 where the engine cannot tell.
+    pub bytes: u64,
+}
+
+/// A condensed state of a table's content: two equal marks of one table mean that no row was
+/// inserted, changed or deleted in between.
+///
+/// On PostgreSQL it is the row count and the sum of `xmin`: every change of a row gives it an
+/// `xmin` greater than all before, so no change keeps both. On SQLite it is the identity of the
+/// tenant's file: device, inode, size, change and modification times, and the state of the WAL.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct TableMark(pub String);
+
+/// Which rows to stream out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Select {
+    /// Where.
+    pub namespace: Namespace,
+    /// Which table.
+    pub table: String,
+    /// Which columns, with the logical type as which each is read.
+    pub columns: Vec<(String, crate::model::LogicalType)>,
+    /// Columns that give the order; empty for the physical order.
+    pub order: Vec<String>,
+}
+
+/// Reading from one placement: a PostgreSQL database, or a directory of SQLite files.
+#[async_trait]
+pub trait Reader: Send + Sync {
+    /// Which engine it is.
+    fn engine(&self) -> Engine;
+
+    /// What it can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Whether the tenant's schema or file exists.
+    async fn namespace_exists(&self, namespace: &Namespace) -> Result<bool, DatabaseError>;
+
+    /// The structure as a model, without fixtool's own `_fixtool_*` tables.
+    async fn introspect(&self, namespace: &Namespace) -> Result<Model, DatabaseError>;
+
+    /// Rows and bytes of these tables; those that do not exist are left out.
+    async fn table_stats(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError>;
+
+    /// The condensed state of a table's content.
+    async fn table_mark(&self, namespace: &Namespace, table: &str) -> Result<TableMark, DatabaseError>;
+
+    /// Which of these keys exist: one answer a key, in order. A key with a NULL does not exist.
+    async fn existing(
+        &self,
+        namespace: &Namespace,
+        table: &str,
+        columns: &[String],
+        keys: &[Row],
+    ) -> Result<Vec<bool>, DatabaseError>;
+
+    /// Values of `wanted` for each of these keys, in order; `None` where the key does not exist.
+    async fn lookup(&self, question: &Lookup, keys: &[Row]) -> Result<Vec<Option<Value>>, DatabaseError>;
+
+    /// Streams rows in chunks; ends early, without error, when the receiver is dropped.
+    async fn select(&self, what: &Select, out: mpsc::Sender<Vec<Row>>) -> Result<u64, DatabaseError>;
+
+    /// The checkpoint of one step of one run.
+    async fn checkpoint(
+        &self,
+        namespace: &Namespace,
+        run: &str,
+        step: u32,
+    ) -> Result<Option<Checkpoint>, DatabaseError>;
+}
+
+/// A look-up of one column by a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// Where.
+    pub namespace: Namespace,
+    /// Which table.
+    pub table: String,
+    /// The key's columns.
+    pub columns: Vec<String>,
+    /// The column wanted.
+    pub wanted: String,
+}
+
+/// Writing to one placement.
+#[async_trait]
+pub trait Writer: Reader {
+    /// The same placement, for reading.
+    fn as_reader(self: Arc<Self>) -> Arc<dyn Reader>;
+
+    /// Carries out statements in one transaction, with `lock_timeout` and retry-safe errors.
+    /// Names in the statements are fully qualified;.
+    async fn execute(&self, namespace: &Namespace, statements: &[String]) -> Result<(), DatabaseError>;
+
+    /// Makes the schema or file with fixtool's own tables in it; does nothing where it exists.
+    async fn create_namespace(&self, namespace: &Namespace) -> Result<(), DatabaseError>;
+
+    /// Removes the schema or file with everything in it; PostgreSQL drops large tenants in chunks.
+    async fn drop_namespace(&self, namespace: &Namespace) -> Result<(), DatabaseError>;
+
+    /// Renames the schema or file.
+    async fn rename_namespace(&self, from: &Namespace, to: &Namespace) -> Result<(), DatabaseError>;
+
+    /// Begins to load one table. See [`load`].
+    async fn load(&self, spec: LoadSpec) -> Result<Box<dyn LoadSession>, DatabaseError>;
+
+    /// Takes back what the step of a run loaded. See [`load`].
+    async fn unload(&self, spec: &load::UnloadSpec) -> Result<load::Unloaded, DatabaseError>;
+}

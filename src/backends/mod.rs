@@ -1,0 +1,6 @@
+//! What it is done to: databases, the catalog, the cache, sealed secrets.
+
+pub mod cache;
+pub mod catalog;
+pub mod database;
+pub mod sealing;

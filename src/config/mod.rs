@@ -1,0 +1,1 @@
+//! What was settled beforehand: layers with their origin, then final settings.

@@ -1,0 +1,1 @@
+//! How it is shown: the only code that writes to the terminal.

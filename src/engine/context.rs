@@ -1,0 +1,53 @@
+//! What a step is given: its name, its meter and the cancel token.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Event, Sink};
+
+/// What a step is given. Cloning shares the meter.
+#[derive(Clone)]
+pub struct StepContext {
+    /// The run, as in the ledger and in checkpoints.
+    pub run: String,
+    /// Target by the name a user types.
+    pub target: String,
+    /// Place of the step in the plan, from zero.
+    pub step: u32,
+    /// Set by the first Ctrl-C or SIGTERM: finish the batch, checkpoint, return
+    /// [`Outcome::interrupted`](super::Outcome).
+    pub cancel: CancellationToken,
+    done: Arc<AtomicU64>,
+    sink: Arc<dyn Sink>,
+}
+
+impl StepContext {
+    /// A context for one step of one run.
+    pub fn new(run: &str, target: &str, step: u32, cancel: CancellationToken, sink: Arc<dyn Sink>) -> Self {
+        Self { run: run.to_owned(), target: target.to_owned(), step, cancel, done: Arc::default(), sink }
+    }
+
+    /// Adds to the meter, in the unit of the action's size.
+    pub fn advance(&self, amount: u64) {
+        let done = self.done.fetch_add(amount, Ordering::Relaxed) + amount;
+        self.sink.emit(&Event::StepAdvanced { target: self.target.clone(), step: self.step, done });
+    }
+
+    /// Sets the meter, for a step that goes on from a checkpoint or starts over.
+    pub fn set_done(&self, done: u64) {
+        self.done.store(done, Ordering::Relaxed);
+        self.sink.emit(&Event::StepAdvanced { target: self.target.clone(), step: self.step, done });
+    }
+
+    /// Tells the user something that is not an error.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.sink.emit(&Event::Warning { target: self.target.clone(), text: text.into() });
+    }
+
+    /// Whether the user wants to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+}

@@ -1,0 +1,3 @@
+//! The binary: starts the runtime and hands over to `cli`.
+
+fn main() {}

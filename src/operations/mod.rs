@@ -1,0 +1,1 @@
+//! What fixtool can do: one folder a noun, one folder a verb.
