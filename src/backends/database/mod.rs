@@ -160,6 +160,10 @@ pub trait Writer: Reader {
     /// Begins to load one table. See [`load`].
     async fn load(&self, spec: LoadSpec) -> Result<Box<dyn LoadSession>, DatabaseError>;
 
+    /// Deletes the rows whose keys the source of an earlier step did not hold, with before-images
+    /// for undo and a checkpoint, in one transaction. Returns how many.
+    async fn delete_missing(&self, spec: &load::MissingSpec) -> Result<u64, DatabaseError>;
+
     /// Takes back what the step of a run loaded. See [`load`].
     async fn unload(&self, spec: &load::UnloadSpec) -> Result<load::Unloaded, DatabaseError>;
 }

@@ -7,6 +7,8 @@
 //! each batch in one transaction with its checkpoint: set-based probes find every row that a
 //! constraint would refuse, then one statement inserts and updates what is left.
 
+pub mod copy_text;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -54,6 +56,9 @@ pub struct LoadSpec {
     pub step: u32,
     /// What the checkpoint found at the begin says, to go on from; `None` to begin.
     pub resume: Option<Checkpoint>,
+    /// Whether the keys that the source holds are remembered, so that
+    /// [`Writer::delete_missing`](super::Writer::delete_missing) can tell what it does not hold.
+    pub remember_keys: bool,
 }
 
 /// Rows that were parsed and checked, already in the form that the session sends.
@@ -76,12 +81,24 @@ pub enum EncodedRows {
     Values(Vec<Row>),
 }
 
+/// The form in which a session wants its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// COPY text; with the row's position as the first column where `positions` is set.
+    CopyText {
+        /// Whether each line begins with the row's position.
+        positions: bool,
+    },
+    /// Values to bind.
+    Values,
+}
+
 /// A row that the database would refuse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// Its position in the source.
     pub ordinal: u64,
-    /// Why: `duplicate`, `exists`, `reference`, `check`, `null`, `refused`.
+    /// Why.
     pub reason: RefusedReason,
     /// The columns it is about.
     pub columns: Vec<String>,
@@ -118,11 +135,34 @@ pub trait LoadSession: Send {
     /// Whether each batch is durable by itself (the staged road) or all at the end (the bare one).
     fn durable_by_batch(&self) -> bool;
 
-    /// Takes one batch. On the bare road the answer is empty until the end.
+    /// The form in which the rows of a batch are wanted.
+    fn encoding(&self) -> Encoding;
+
+    /// Takes one batch; if `reject` is not set and a row is refused, nothing of the batch is
+    /// durable and the load is over. On the bare road the answer is empty until the end.
     async fn write(&mut self, batch: RowBatch) -> Result<Written, DatabaseError>;
 
     /// Ends the load: constraints are built and proved, the last checkpoint is written.
     async fn finish(self: Box<Self>) -> Result<Written, DatabaseError>;
+}
+
+/// Which rows a complete source did not hold.
+#[derive(Debug, Clone)]
+pub struct MissingSpec {
+    /// Where.
+    pub namespace: Namespace,
+    /// The table's name.
+    pub table: String,
+    /// The table as the model has it.
+    pub definition: Table,
+    /// The key by which records and rows meet.
+    pub key: Vec<String>,
+    /// The run.
+    pub run: String,
+    /// The step that remembered the source's keys.
+    pub loaded_by: u32,
+    /// The step that deletes.
+    pub step: u32,
 }
 
 /// What a step of a run loaded and is to be taken back.
