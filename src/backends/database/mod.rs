@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod load;
+pub mod quote;
 
 use std::sync::Arc;
 
