@@ -15,8 +15,13 @@ pub trait Action: Serialize + DeserializeOwned + Clone + fmt::Debug + Send + Syn
     fn effect(&self) -> Effect;
     /// How much there is to do, for the bar.
     fn size(&self) -> Size;
-    /// How it can be taken back.
+    /// How it can be taken back. An inverse must also do for a step that was only half done, and
+    /// learns which run and step it takes back from [`StepContext::undoes`](super::StepContext).
     fn undo(&self) -> Undo<Self>;
+    /// For an action that makes a safety copy: the action that brings the copy back.
+    fn bring_back(&self) -> Option<Self> {
+        None
+    }
     /// What is lost for good, for the plan of something that destroys: "1,204 rows of users".
     fn losses(&self) -> Vec<String> {
         Vec::new()

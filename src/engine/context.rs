@@ -16,6 +16,8 @@ pub struct StepContext {
     pub target: String,
     /// Place of the step in the plan, from zero.
     pub step: u32,
+    /// The run and the step of it that this step takes back, when it is part of an undo.
+    pub undoes: Option<(String, u32)>,
     /// Set by the first Ctrl-C or SIGTERM: finish the batch, checkpoint, return
     /// [`Outcome::interrupted`](super::Outcome).
     pub cancel: CancellationToken,
@@ -26,7 +28,19 @@ pub struct StepContext {
 impl StepContext {
     /// A context for one step of one run.
     pub fn new(run: &str, target: &str, step: u32, cancel: CancellationToken, sink: Arc<dyn Sink>) -> Self {
-        Self { run: run.to_owned(), target: target.to_owned(), step, cancel, done: Arc::default(), sink }
+        Self { run: run.to_owned(), target: target.to_owned(), step, undoes: None, cancel, done: Arc::default(), sink }
+    }
+
+    /// For a step that takes back a step of an earlier run.
+    #[must_use]
+    pub fn undoing(mut self, run: &str, step: u32) -> Self {
+        self.undoes = Some((run.to_owned(), step));
+        self
+    }
+
+    /// What the meter shows.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 
     /// Adds to the meter, in the unit of the action's size.

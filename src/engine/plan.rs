@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Effect};
+use super::{Action, Effect, chain};
 
 /// What a plan is bound to. A plan made for one target is refused for every other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,9 +58,29 @@ pub struct Plan<A> {
     pub steps: Vec<Step<A>>,
     /// Remarks for people.
     pub notes: Vec<String>,
+    /// What it takes back, when it undoes a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Undone>,
+}
+
+/// The run that a plan takes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// Its id.
+    pub run: String,
+    /// For each step of this plan, the step of that run that it takes back.
+    pub steps: Vec<u32>,
 }
 
 impl<A: Action> Plan<A> {
+    /// The digest by which the plan is known to the ledger: a plan is carried out once.
+    ///
+    /// # Errors
+    /// An action that JSON cannot hold, such as a map whose keys are not strings.
+    pub fn digest(&self) -> Result<String, serde_json::Error> {
+        Ok(chain::digest(&serde_json::to_value(self)?))
+    }
+
     /// The gravest effect of any step; a plan without steps only reads.
     pub fn worst_effect(&self) -> Effect {
         self.steps.iter().map(|s| s.action.effect()).max().unwrap_or(Effect::Reads)
