@@ -1,2 +1,2 @@
-//! x
+//! Speed against the tools that an administrator would use instead.
 fn main() {}

@@ -1,1 +1,17 @@
-//! x
+//! The integration tests, as one binary: one link, and one file a topic.
+//!
+//! `make test` runs them with a private PostgreSQL and Redis; a single one runs with
+//! `tests/with-services.sh cargo test --test suite NAME`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test that cannot go on ends there and says why"
+)]
+
+mod support;
+
+mod architecture;
+mod support_itself;

@@ -1,0 +1,34 @@
+# make test         everything that decides whether a change may land
+# make bench        speed against psql \copy and sqlite3 .import (ARGS="--rows 10000000" for more rows)
+# make test-matrix  the database tests on the oldest and the newest PostgreSQL
+# make coverage     line coverage of the tests, the binary included
+# make reference    writes docs/reference.md anew from the program's own help
+
+.PHONY: test bench test-matrix coverage reference
+.NOTPARALLEL:
+SHELL := /bin/bash
+
+test:
+	bash tests/services/install.sh
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo build --locked --examples
+	cargo test --locked --doc
+	cargo test --locked --lib --bins
+	bash tests/with-services.sh cargo test --locked --test suite
+
+bench:
+	bash tests/services/install.sh
+	FIXTOOL_TEST_DURABLE=1 bash tests/with-services.sh cargo bench --locked --bench against_peers -- $(ARGS)
+
+test-matrix:
+	bash tests/services/install.sh
+	bash tests/matrix.sh
+
+coverage:
+	bash tests/services/install.sh
+	bash tests/with-services.sh bash tests/coverage.sh
+
+reference:
+	cargo run --locked --quiet -- reference > docs/reference.md
