@@ -1,1 +1,34 @@
-//! How records look in a file: streams from and to CSV, TSV, JSON, NDJSON, YAML, gzip and zstd.
+//! How records look in a file: streams of records from and to CSV, TSV, JSON, NDJSON and YAML,
+//! plain or compressed, with exact positions.
+//!
+//! Everything here blocks; the loader runs it in a thread of its own. Memory does not grow with
+//! the source: one record is held at a time, and [`Limits`] bounds how long a record may be.
+//!
+//! ```no_run
+//! use fixtool::formats::{Record, Source, SourceOptions};
+//!
+//! let mut source = Source::open("users.csv.gz".as_ref(), &SourceOptions::default())?;
+//! let mut record = Record::default();
+//! loop {
+//!     match source.reader.next(&mut record) {
+//!         Ok(true) => println!("line {}: {:?}", record.line, record.get(0)),
+//!         Ok(false) => break,
+//!         Err(broken) if broken.recoverable => println!("skipped: {broken}"),
+//!         Err(fatal) => return Err(fatal.into()),
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod csv;
+mod decompress;
+mod error;
+mod feed;
+mod record;
+mod source;
+mod trouble;
+
+pub use csv::CsvOptions;
+pub use error::{RecordError, SourceError};
+pub use record::{Raw, Record, RecordReader};
+pub use source::{Compression, Limits, NameParts, Source, SourceFormat, SourceOptions};

@@ -1,0 +1,584 @@
+//! CSV as PostgreSQL's COPY reads it, with exact positions.
+//!
+//! The `csv` crate does not tell whether a field was quoted, and that is the difference between
+//! NULL and an empty string; so this reader is our own. It is stricter than most: a quote inside
+//! an unquoted field, text after a closing quote and a carriage return that ends no line are
+//! errors, never guesses.
+
+use memchr::memchr2;
+use serde::{Deserialize, Serialize};
+
+use super::feed::{Feed, More};
+use super::record::{Kind, Record, RecordReader, Span, narrow, place_of};
+use super::trouble::{self, Trouble};
+use super::{RecordError, SourceError};
+
+/// What CSV and TSV may be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CsvOptions {
+    /// The character between two fields; `None` for a comma (CSV only).
+    pub delimiter: Option<char>,
+    /// Unquoted texts that mean NULL; empty for the format's own: the empty text in CSV, `\N` in
+    /// TSV. As with COPY, texts given here replace the format's own.
+    pub null_as: Vec<String>,
+}
+
+/// What a byte outside quotes does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Plain,
+    Delimiter,
+    Feed,
+    Return,
+    Quote,
+    Nul,
+}
+
+/// Reads CSV.
+pub(super) struct CsvReader {
+    feed: Feed,
+    names: Vec<String>,
+    classes: [Class; 256],
+    null_as: Vec<String>,
+    /// Whether a lone carriage return ends a line, as it does if it ends the header.
+    returns: bool,
+    line: u64,
+    ordinal: u64,
+    done: bool,
+    scan: Scan,
+}
+
+/// The fields of the record being read, as places from its first byte.
+#[derive(Default)]
+struct Scan {
+    fields: Vec<Found>,
+    lines: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Found {
+    start: usize,
+    end: usize,
+    quoted: bool,
+    escaped: bool,
+}
+
+/// How far the scan of one record came.
+enum Step {
+    /// The record's bytes, and those of it with the line end.
+    Record { bytes: usize, with_end: usize },
+    /// The bytes at hand end inside the record.
+    Short { quoted: bool },
+    /// It cannot be a record; the fault stands here.
+    Broken { at: usize, fault: Fault },
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    StrayQuote,
+    AfterQuote,
+    StrayReturn,
+    Nul,
+}
+
+impl CsvReader {
+    /// Reads as far as the header.
+    pub(super) fn open(name: &str, mut feed: Feed, options: &CsvOptions) -> Result<Self, SourceError> {
+        let delimiter = delimiter(options)?;
+        trouble::skip_mark(&mut feed).map_err(|e| header_error(name, e))?;
+        let null_as = if options.null_as.is_empty() { vec![String::new()] } else { options.null_as.clone() };
+        let mut reader = Self {
+            feed,
+            names: Vec::new(),
+            classes: classes(delimiter),
+            null_as,
+            returns: false,
+            line: 1,
+            ordinal: 0,
+            done: false,
+            scan: Scan::default(),
+        };
+        reader.returns = reader.header_ends_with_return().map_err(|e| header_error(name, e))?;
+        let mut header = Record::default();
+        match reader.read(&mut header) {
+            Ok(true) => {}
+            Ok(false) => return Err(trouble::no_header(name)),
+            Err(e) => return Err(header_error(name, e)),
+        }
+        reader.names = trouble::header_names(&header, reader.feed.limits).map_err(|e| header_error(name, e))?;
+        reader.ordinal = 0;
+        Ok(reader)
+    }
+
+    /// Whether the first line end outside quotes is a lone carriage return.
+    fn header_ends_with_return(&mut self) -> Result<bool, Box<RecordError>> {
+        loop {
+            let mut quoted = false;
+            let bytes = self.feed.bytes();
+            for (at, byte) in bytes.iter().enumerate() {
+                match byte {
+                    b'"' => quoted = !quoted,
+                    b'\n' if !quoted => return Ok(false),
+                    b'\r' if !quoted => match bytes.get(at + 1) {
+                        Some(next) => return Ok(*next != b'\n'),
+                        None if self.feed.ended() => return Ok(true),
+                        None => break,
+                    },
+                    _ => {}
+                }
+            }
+            match self.feed.more() {
+                Ok(More::Bytes) => {}
+                Ok(More::End | More::TooLong) => return Ok(false),
+                Err(e) => return Err(trouble::unreadable(&e, 1, 0, 0)),
+            }
+        }
+    }
+
+    /// Reads one record without a look at the number of its fields.
+    fn read(&mut self, record: &mut Record) -> Result<bool, Box<RecordError>> {
+        loop {
+            if self.done || !self.fill()? {
+                return Ok(false);
+            }
+            if self.skip_blank_line() {
+                continue;
+            }
+            record.reset(self.line, self.feed.offset, self.ordinal);
+            self.ordinal += 1;
+            let (bytes, with_end) = self.delimit()?;
+            let text = match std::str::from_utf8(self.feed.bytes().get(..bytes).unwrap_or_default()) {
+                Ok(text) => text,
+                Err(e) => return Err(self.broken(&Trouble::utf8(e.valid_up_to()), bytes, with_end)),
+            };
+            record.raw.push_str(text);
+            for found in &self.scan.fields {
+                record.fields.push(field(found, &record.raw, &mut record.side, &self.null_as));
+            }
+            self.feed.consume(with_end);
+            self.line += self.scan.lines;
+            return Ok(true);
+        }
+    }
+
+    /// Makes sure that a byte is at hand; `false` at the end.
+    fn fill(&mut self) -> Result<bool, Box<RecordError>> {
+        if !self.feed.bytes().is_empty() {
+            return Ok(true);
+        }
+        match self.feed.more() {
+            Ok(more) => Ok(more == More::Bytes),
+            Err(e) => {
+                self.done = true;
+                Err(trouble::unreadable(&e, self.line, self.feed.offset, self.ordinal))
+            }
+        }
+    }
+
+    /// A blank line says nothing where a record has several fields.
+    fn skip_blank_line(&mut self) -> bool {
+        if self.names.len() == 1 {
+            return false;
+        }
+        let ending = match self.feed.bytes() {
+            [b'\n', ..] => 1,
+            [b'\r', b'\n', ..] => 2,
+            [b'\r', ..] if self.returns => 1,
+            _ => return false,
+        };
+        self.feed.consume(ending);
+        self.line += 1;
+        true
+    }
+
+    /// Finds the end of the record at hand.
+    fn delimit(&mut self) -> Result<(usize, usize), Box<RecordError>> {
+        loop {
+            let ended = self.feed.ended();
+            let step = scan(self.feed.bytes(), ended, &self.classes, self.returns, &mut self.scan);
+            match step {
+                Step::Record { bytes, with_end } if bytes > self.feed.limits.record => {
+                    let limit = self.feed.limits.record;
+                    return Err(self.broken(&Trouble::too_long(limit), limit, with_end));
+                }
+                Step::Record { bytes, with_end } => return Ok((bytes, with_end)),
+                Step::Broken { at, fault } => return Err(self.fault(at, fault)),
+                Step::Short { quoted } => match self.feed.more() {
+                    Ok(More::Bytes) => {}
+                    Ok(More::End) if quoted && ended => return Err(self.unclosed()),
+                    // The scan is told that the source has ended, and ends the record there.
+                    Ok(More::End) => {}
+                    Ok(More::TooLong) if quoted && self.first_line().1 < self.feed.bytes().len() => {
+                        return Err(self.unclosed());
+                    }
+                    Ok(More::TooLong) => return Err(self.too_long()),
+                    Err(e) => {
+                        self.done = true;
+                        let here = (self.line, self.feed.offset, self.ordinal.saturating_sub(1));
+                        return Err(trouble::unreadable(&e, here.0, here.1, here.2));
+                    }
+                },
+            }
+        }
+    }
+
+    /// A fault of the quoting. Where the record ends cannot be known, so reading goes on with
+    /// the line after the one on which the record began.
+    fn fault(&mut self, at: usize, fault: Fault) -> Box<RecordError> {
+        let trouble = match fault {
+            Fault::StrayQuote => Trouble::new(
+                at,
+                "stray_quote",
+                "a quote stands inside a field that is not quoted",
+                "quote the whole field and double the quotes inside it: \"say \"\"hello\"\"\"",
+            ),
+            Fault::AfterQuote => Trouble::new(
+                at,
+                "stray_quote",
+                "text follows the closing quote of a field",
+                "double the quotes inside a quoted field, or put a delimiter after the closing quote",
+            ),
+            Fault::StrayReturn => Trouble::new(
+                at,
+                "stray_carriage_return",
+                "a carriage return stands inside a field that is not quoted",
+                "quote the field, or remove the carriage return",
+            ),
+            Fault::Nul => Trouble::nul(at),
+        };
+        let (bytes, with_end) = self.first_line();
+        self.scan.lines = 1;
+        self.broken(&trouble, bytes.max(at), with_end)
+    }
+
+    /// The quote that is open at the end of what may be read.
+    fn unclosed(&mut self) -> Box<RecordError> {
+        let at = self.scan.fields.last().map_or(0, |open| open.start.saturating_sub(1));
+        let reason = if self.feed.ended() {
+            "a quote is opened and never closed".to_owned()
+        } else {
+            format!("a quote is opened and not closed within {} bytes", self.feed.limits.record)
+        };
+        let help = "close the quote, or double it if it belongs to the text";
+        let trouble = Trouble { at, code: "unclosed_quote", reason, help: help.to_owned() };
+        let (bytes, with_end) = self.first_line();
+        self.scan.lines = 1;
+        self.broken(&trouble, bytes.max(at), with_end)
+    }
+
+    /// Length of the first line at hand, without and with its end.
+    fn first_line(&self) -> (usize, usize) {
+        let bytes = self.feed.bytes();
+        let end = if self.returns { memchr2(b'\r', b'\n', bytes) } else { memchr::memchr(b'\n', bytes) };
+        end.map_or((bytes.len(), bytes.len()), |end| (end, end + 1))
+    }
+
+    /// A record beyond the limit is left behind up to its line end, in constant memory.
+    fn too_long(&mut self) -> Box<RecordError> {
+        let limit = self.feed.limits.record;
+        let mut error = self.error(&Trouble::too_long(limit), self.feed.bytes().len().min(limit));
+        let ending = if self.returns { b'\r' } else { b'\n' };
+        match trouble::skip_past(&mut self.feed, ending) {
+            Ok(found) => self.line += u64::from(found),
+            Err(_) => error.recoverable = false,
+        }
+        self.done |= !error.recoverable;
+        error
+    }
+
+    /// Leaves a broken record behind and says what is wrong with it.
+    fn broken(&mut self, trouble: &Trouble, bytes: usize, with_end: usize) -> Box<RecordError> {
+        let error = self.error(trouble, bytes);
+        self.feed.consume(with_end);
+        self.line += self.scan.lines;
+        error
+    }
+
+    fn error(&self, trouble: &Trouble, bytes: usize) -> Box<RecordError> {
+        let raw = self.feed.bytes().get(..bytes).unwrap_or_default();
+        trouble.at(raw, self.line, self.feed.offset, self.ordinal.saturating_sub(1))
+    }
+}
+
+impl RecordReader for CsvReader {
+    fn fields(&self) -> &[String] {
+        &self.names
+    }
+
+    fn next(&mut self, record: &mut Record) -> Result<bool, Box<RecordError>> {
+        if !self.read(record)? {
+            return Ok(false);
+        }
+        if record.fields.len() == self.names.len() {
+            return Ok(true);
+        }
+        Err(trouble::field_count(record, self.names.len()))
+    }
+}
+
+fn delimiter(options: &CsvOptions) -> Result<u8, SourceError> {
+    let delimiter = options.delimiter.unwrap_or(',');
+    match u8::try_from(delimiter) {
+        Ok(byte) if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0) => Ok(byte),
+        _ => Err(SourceError::Option {
+            reason: format!("'{}' cannot be a delimiter", delimiter.escape_default()),
+            help: "use one ASCII character that is neither a quote nor a line end, for example --delimiter ';'"
+                .to_owned(),
+        }),
+    }
+}
+
+fn header_error(name: &str, record: Box<RecordError>) -> SourceError {
+    SourceError::Header { name: name.to_owned(), record }
+}
+
+fn classes(delimiter: u8) -> [Class; 256] {
+    let mut classes = [Class::Plain; 256];
+    for (byte, class) in [
+        (0, Class::Nul),
+        (b'\n', Class::Feed),
+        (b'\r', Class::Return),
+        (b'"', Class::Quote),
+        (delimiter, Class::Delimiter),
+    ] {
+        if let Some(slot) = classes.get_mut(usize::from(byte)) {
+            *slot = class;
+        }
+    }
+    classes
+}
+
+/// The field as the record keeps it: NULL, a part of the raw text, or an unescaped copy.
+fn field(found: &Found, raw: &str, side: &mut String, null_as: &[String]) -> Span {
+    if found.escaped {
+        let start = narrow(side.len());
+        let text = raw.get(found.start..found.end).unwrap_or_default();
+        let mut parts = text.split("\"\"");
+        side.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            side.push('"');
+            side.push_str(part);
+        }
+        return Span { kind: Kind::Text, side: true, start, end: narrow(side.len()), at: narrow(found.start) - 1 };
+    }
+    let text = raw.get(found.start..found.end).unwrap_or_default();
+    let null = !found.quoted && null_as.iter().any(|null| null == text);
+    let mut span = Span::raw(if null { Kind::Null } else { Kind::Text }, found.start, found.end);
+    span.at -= u32::from(found.quoted);
+    span
+}
+
+/// Finds the fields of one record.
+fn scan(bytes: &[u8], ended: bool, classes: &[Class; 256], returns: bool, out: &mut Scan) -> Step {
+    out.fields.clear();
+    out.lines = 0;
+    let mut at = 0;
+    loop {
+        let mut found = Found { start: at, end: at, quoted: false, escaped: false };
+        if bytes.get(at) == Some(&b'"') {
+            found.start = at + 1;
+            found.quoted = true;
+            match quoted(bytes, ended, &mut found, &mut out.lines) {
+                Ok(after) => at = after,
+                Err(stop) => {
+                    out.fields.push(found);
+                    return stop;
+                }
+            }
+        } else {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let plain = rest.iter().position(|byte| class(classes, *byte) != Class::Plain);
+            at += plain.unwrap_or(rest.len());
+            found.end = at;
+        }
+        let stop = bytes.get(at).map(|byte| class(classes, *byte));
+        out.fields.push(found);
+        match stop {
+            Some(Class::Delimiter) => at += 1,
+            Some(Class::Feed) => {
+                out.lines += 1;
+                return Step::Record { bytes: at, with_end: at + 1 };
+            }
+            Some(Class::Return) => match bytes.get(at + 1) {
+                Some(b'\n') => {
+                    out.lines += 1;
+                    return Step::Record { bytes: at, with_end: at + 2 };
+                }
+                None if !ended => return Step::Short { quoted: false },
+                next if returns || next.is_none() => {
+                    out.lines += 1;
+                    return Step::Record { bytes: at, with_end: at + 1 };
+                }
+                _ => return Step::Broken { at, fault: Fault::StrayReturn },
+            },
+            Some(Class::Nul) => return Step::Broken { at, fault: Fault::Nul },
+            Some(_) if found.quoted => return Step::Broken { at, fault: Fault::AfterQuote },
+            Some(_) => return Step::Broken { at, fault: Fault::StrayQuote },
+            None if ended => return Step::Record { bytes: at, with_end: at },
+            None => return Step::Short { quoted: false },
+        }
+    }
+}
+
+#[inline]
+fn class(classes: &[Class; 256], byte: u8) -> Class {
+    classes.get(usize::from(byte)).copied().unwrap_or(Class::Plain)
+}
+
+/// Finds the end of a quoted field; the answer is the place after the closing quote.
+fn quoted(bytes: &[u8], ended: bool, found: &mut Found, lines: &mut u64) -> Result<usize, Step> {
+    let mut at = found.start;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(next) = memchr2(b'"', 0, rest) else {
+            *lines += line_ends(rest);
+            return Err(Step::Short { quoted: true });
+        };
+        *lines += line_ends(rest.get(..next).unwrap_or_default());
+        at += next;
+        if bytes.get(at) == Some(&0) {
+            return Err(Step::Broken { at, fault: Fault::Nul });
+        }
+        match bytes.get(at + 1) {
+            Some(b'"') => {
+                found.escaped = true;
+                at += 2;
+            }
+            None if !ended => return Err(Step::Short { quoted: true }),
+            _ => {
+                found.end = at;
+                return Ok(at + 1);
+            }
+        }
+    }
+}
+
+/// Line ends inside a quoted field: LF, CRLF and lone CR.
+fn line_ends(bytes: &[u8]) -> u64 {
+    place_of(bytes).0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::super::{Limits, Raw, Source, SourceFormat, SourceOptions};
+    use super::*;
+
+    /// Every record as (line, fields), every error as (line, column, code).
+    type Seen = Vec<Result<(u64, Vec<Option<String>>), (u64, u64, &'static str)>>;
+
+    fn options() -> SourceOptions {
+        SourceOptions { format: Some(SourceFormat::Csv), ..SourceOptions::default() }
+    }
+
+    fn read_with(text: impl Into<Vec<u8>>, options: &SourceOptions) -> Result<Seen, SourceError> {
+        let mut source = Source::from_read("-", Box::new(Cursor::new(text.into())), options)?;
+        let mut record = Record::default();
+        let mut seen = Vec::new();
+        loop {
+            match source.reader.next(&mut record) {
+                Ok(false) => return Ok(seen),
+                Ok(true) => {
+                    let fields = (0..record.len()).map(|i| match record.get(i) {
+                        Raw::Text(text) => Some(text.to_owned()),
+                        _ => None,
+                    });
+                    seen.push(Ok((record.line, fields.collect())));
+                }
+                Err(e) => seen.push(Err((e.line, e.column, e.code))),
+            }
+        }
+    }
+
+    fn read(text: impl Into<Vec<u8>>) -> Seen {
+        read_with(text, &options()).unwrap()
+    }
+
+    fn row(line: u64, fields: &[&str]) -> Result<(u64, Vec<Option<String>>), (u64, u64, &'static str)> {
+        Ok((line, fields.iter().map(|f| (*f != "∅").then(|| (*f).to_owned())).collect()))
+    }
+
+    #[test]
+    fn an_empty_field_is_null_and_a_quoted_one_an_empty_string() {
+        assert_eq!(read("a,b\n,\"\"\n"), [row(2, &["∅", ""])]);
+        let null_as =
+            SourceOptions { csv: CsvOptions { null_as: vec!["NULL".into()], ..CsvOptions::default() }, ..options() };
+        assert_eq!(read_with("a,b,c\nNULL,\"NULL\",\n", &null_as).unwrap(), [row(2, &["∅", "NULL", ""])]);
+    }
+
+    #[test]
+    fn lines_are_exact_inside_quotes_and_for_every_line_end() {
+        assert_eq!(read("a,b\r\n1,\"x\r\ny\"\r\n2,z"), [row(2, &["1", "x\r\ny"]), row(4, &["2", "z"])]);
+        assert_eq!(read("a,b\r1,\"x\ry\"\r2,z\r"), [row(2, &["1", "x\ry"]), row(4, &["2", "z"])]);
+        assert_eq!(read("a,b\n\n\n1,\"\"\"q\"\"\"\n"), [row(4, &["1", "\"q\""])]);
+        assert_eq!(read("\u{feff}a,b\n1,2\n"), [row(2, &["1", "2"])]);
+    }
+
+    #[test]
+    fn a_broken_record_names_its_place_and_the_next_one_is_read() {
+        assert_eq!(
+            read("a,b\n1\n2,x\"y\n3,\"x\"y\n4,x\ry\n5,z\0\n6,ok\n"),
+            [
+                Err((2, 1, "field_count")),
+                Err((3, 4, "stray_quote")),
+                Err((4, 6, "stray_quote")),
+                Err((5, 4, "stray_carriage_return")),
+                Err((6, 4, "nul")),
+                row(7, &["6", "ok"]),
+            ]
+        );
+        assert_eq!(read(b"a,b\n1,\xff\xfe\n2,x\n"), [Err((2, 3, "bad_utf8")), row(3, &["2", "x"])]);
+        assert_eq!(read("a,b\n1,2,3\n"), [Err((2, 5, "field_count"))]);
+    }
+
+    #[test]
+    fn an_unclosed_quote_costs_one_line_only() {
+        assert_eq!(
+            read("a,b\n1,\"open\n2,x\n3,y\n"),
+            [Err((2, 3, "unclosed_quote")), row(3, &["2", "x"]), row(4, &["3", "y"])]
+        );
+    }
+
+    #[test]
+    fn a_header_names_each_column_once() {
+        for bad in ["a,a\n", "a,\n", "a,\" \"\n", "\"a\n"] {
+            assert!(matches!(read_with(bad, &options()), Err(SourceError::Header { .. })), "{bad}");
+        }
+        for empty in ["", "\u{feff}", "\n\n"] {
+            assert!(matches!(read_with(empty, &options()), Err(SourceError::Empty { .. })), "{empty:?}");
+        }
+        assert_eq!(read("a,b"), []);
+        assert!(matches!(read_with(b"\xff\xfea\0".to_vec(), &options()), Err(SourceError::Header { .. })));
+    }
+
+    #[test]
+    fn a_record_beyond_the_limit_is_left_out_in_constant_memory() {
+        let limits = Limits { record: 1 << 16, ..Limits::default() };
+        let mut text = b"a,b\n1,".to_vec();
+        text.extend(std::iter::repeat_n(b'x', 3 << 20));
+        text.extend(b"\n2,ok\n3,\"");
+        text.extend(std::iter::repeat_n(b'y', 3 << 20));
+        text.extend(b"\"\n4,ok\n");
+        let seen = read_with(text, &SourceOptions { limits, ..options() }).unwrap();
+        assert_eq!(
+            seen,
+            [Err((2, 1, "too_long")), row(3, &["2", "ok"]), Err((4, 1, "too_long")), row(5, &["4", "ok"])]
+        );
+    }
+
+    #[test]
+    fn records_are_whole_across_every_border_of_the_buffer() {
+        let mut text = String::from("id,text\n");
+        for id in 0..40_000 {
+            use std::fmt::Write as _;
+            writeln!(text, "{id},\"line\n{}\"", "é\"\"".repeat(id % 7)).unwrap();
+        }
+        let seen = read(text);
+        assert_eq!(seen.len(), 40_000);
+        for (id, record) in seen.into_iter().enumerate() {
+            let wanted = format!("line\n{}", "é\"".repeat(id % 7));
+            assert_eq!(record, row(2 + 2 * id as u64, &[&id.to_string(), &wanted]));
+        }
+    }
+}
