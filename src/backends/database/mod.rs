@@ -5,9 +5,13 @@
 //! Never a `search_path`: every name is qualified. Never `information_schema`: one tenant is
 //! inspected through `pg_depend`, whose index makes it independent of the number of tenants.
 
+pub mod address;
+pub mod connect;
 pub mod error;
 pub mod load;
+pub mod postgres;
 pub mod quote;
+pub mod sqlite;
 
 use std::sync::Arc;
 

@@ -1,0 +1,39 @@
+//! PostgreSQL 13 to 18: a schema for each tenant.
+//!
+//! Every call is one transaction that sets what it relies on with `SET LOCAL`, in the same message
+//! as its `BEGIN`. So nothing depends on the session, and a pooler in transaction mode between
+//! fixtool and the server changes nothing.
+
+mod error;
+pub mod load;
+mod probe;
+mod session;
+
+use std::sync::Arc;
+
+use sqlx::postgres::PgPool;
+
+use super::address::PostgresAddress;
+use super::connect::Limits;
+use super::{Access, Capabilities, DatabaseError};
+
+pub(crate) use error::database_error;
+
+/// One database of a PostgreSQL server. Clones share the pool.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    pool: PgPool,
+    access: Access,
+    limits: Limits,
+    capabilities: Arc<Capabilities>,
+    wear: Arc<session::Wear>,
+}
+
+impl Postgres {
+    /// Connects, and probes what the server can do.
+    pub async fn connect(address: &PostgresAddress, access: Access, limits: &Limits) -> Result<Self, DatabaseError> {
+        let wear = Arc::new(session::Wear::new(limits.pool_size));
+        let (pool, capabilities) = probe::connect(address, access, limits, &wear).await?;
+        Ok(Self { pool, access, limits: limits.clone(), capabilities: Arc::new(capabilities), wear })
+    }
+}

@@ -1,0 +1,216 @@
+//! Connects, and finds out what stands at the other end.
+
+use std::sync::Arc;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+
+use super::database_error;
+use super::session::Wear;
+use crate::backends::database::address::{PostgresAddress, SslMode};
+use crate::backends::database::connect::Limits;
+use crate::backends::database::{Access, Capabilities, DatabaseError, DatabaseErrorKind};
+use crate::model::Engine;
+
+/// Oldest server that fixtool works with.
+const OLDEST: u32 = 130_000;
+
+/// Opens the pool and probes the server through its first connection.
+pub(super) async fn connect(
+    address: &PostgresAddress,
+    access: Access,
+    limits: &Limits,
+    wear: &Arc<Wear>,
+) -> Result<(PgPool, Capabilities), DatabaseError> {
+    let (options, refused) = answering(address, access, limits).await?;
+    let wear = Arc::clone(wear);
+    let pool = PgPoolOptions::new()
+        .max_connections(limits.pool_size.max(1))
+        .acquire_timeout(limits.connect)
+        .after_release(move |_, meta| {
+            let worn = wear.is_worn(meta.age);
+            Box::pin(async move { Ok(!worn) })
+        })
+        .connect_with(options.clone())
+        .await
+        .map_err(database_error)?;
+    let mut first = pool.acquire().await.map_err(database_error)?;
+    let mut capabilities = capabilities(&mut first).await?;
+    capabilities.transaction_pooler = refused || shares_backends(&mut first, &options, limits).await?;
+    Ok((pool, capabilities))
+}
+
+/// Options with which the server lets us in, and whether it refused a startup parameter, as only a
+/// pooler does.
+async fn answering(
+    address: &PostgresAddress,
+    access: Access,
+    limits: &Limits,
+) -> Result<(PgConnectOptions, bool), DatabaseError> {
+    let mut last = None;
+    let mut refused = false;
+    let modes = ssl_modes(address);
+    let mut remaining = modes.iter();
+    let mut mode = remaining.next();
+    while let Some(ssl) = mode {
+        let mut options = options(address, *ssl);
+        if access == Access::ReadOnly && !refused {
+            // A second lock on the door: each transaction says READ ONLY for itself, too.
+            options = options.options([("default_transaction_read_only", "on")]);
+        }
+        match open(&options, limits).await {
+            Ok(connection) => {
+                // The pool opens its own; a failure to say goodbye changes nothing.
+                let _ = connection.close().await;
+                return Ok((options, refused));
+            }
+            Err(error) if !refused && is_refused_parameter(&error) => refused = true,
+            Err(error) => {
+                last.get_or_insert(error);
+                mode = remaining.next();
+            }
+        }
+    }
+    Err(last.unwrap_or_else(|| {
+        DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unreachable, "no way to connect was tried")
+    }))
+}
+
+async fn open(options: &PgConnectOptions, limits: &Limits) -> Result<PgConnection, DatabaseError> {
+    match tokio::time::timeout(limits.connect, options.connect()).await {
+        Ok(answer) => answer.map_err(database_error),
+        Err(_) => Err(DatabaseError::new(
+            Engine::Postgres,
+            DatabaseErrorKind::Unreachable,
+            format!("the server did not answer within {} seconds", limits.connect.as_secs()),
+        )
+        .with_help("check host, port and firewall: 'fixtool doctor' tries each step")),
+    }
+}
+
+fn is_refused_parameter(error: &DatabaseError) -> bool {
+    error.message.contains("startup parameter")
+}
+
+/// The ways to try, in libpq's order.
+fn ssl_modes(address: &PostgresAddress) -> Vec<PgSslMode> {
+    let socket = PgConnectOptions::new_without_pgpass();
+    let host = address.host.as_deref().unwrap_or_else(|| socket.get_host());
+    if host.starts_with('/') {
+        // libpq ignores sslmode on a Unix socket.
+        return vec![PgSslMode::Disable];
+    }
+    match address.ssl_mode {
+        SslMode::Disable => vec![PgSslMode::Disable],
+        SslMode::Allow => vec![PgSslMode::Disable, PgSslMode::Require],
+        SslMode::Prefer => vec![PgSslMode::Prefer, PgSslMode::Disable],
+        // libpq: with a root certificate, `require` checks it.
+        SslMode::Require if address.ssl_root_cert.is_some() => vec![PgSslMode::VerifyCa],
+        SslMode::Require => vec![PgSslMode::Require],
+        SslMode::VerifyCa => vec![PgSslMode::VerifyCa],
+        SslMode::VerifyFull => vec![PgSslMode::VerifyFull],
+    }
+}
+
+/// The driver's options. What the address leaves open is libpq's default.
+fn options(address: &PostgresAddress, ssl: PgSslMode) -> PgConnectOptions {
+    let mut options = PgConnectOptions::new_without_pgpass()
+        .application_name("fixtool")
+        // PgBouncer refuses parameters that it does not know; each transaction sets it instead.
+        .extra_float_digits(None)
+        // Behind a pooler a prepared statement may be another client's.
+        .statement_cache_capacity(0)
+        .ssl_mode(ssl)
+        .disable_statement_logging();
+    if let Some(host) = &address.host {
+        options = options.host(host);
+    }
+    if let Some(port) = address.port {
+        options = options.port(port);
+    }
+    if let Some(user) = &address.user {
+        options = options.username(user);
+    }
+    if let Some(password) = &address.password {
+        options = options.password(password);
+    }
+    if let Some(database) = &address.database {
+        options = options.database(database);
+    }
+    if let Some(path) = &address.ssl_root_cert {
+        options = options.ssl_root_cert(path);
+    }
+    if let Some(path) = &address.ssl_cert {
+        options = options.ssl_client_cert(path);
+    }
+    if let Some(path) = &address.ssl_key {
+        options = options.ssl_client_key(path);
+    }
+    options
+}
+
+async fn capabilities(connection: &mut PgConnection) -> Result<Capabilities, DatabaseError> {
+    let row = sqlx::raw_sql(
+        "SELECT pg_catalog.current_setting('server_version'), \
+                pg_catalog.current_setting('server_version_num')::int, \
+                EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus'), \
+                pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), \
+                (SELECT rolsuper OR rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user), \
+                COALESCE((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()), false)",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(database_error)?;
+    let version: String = row.try_get(0).map_err(database_error)?;
+    let number: i32 = row.try_get(1).map_err(database_error)?;
+    let flag = |index: usize| row.try_get::<bool, _>(index).map_err(database_error);
+    let capabilities = Capabilities {
+        version: version.split_whitespace().next().unwrap_or_default().to_owned(),
+        version_number: u32::try_from(number).unwrap_or_default(),
+        transaction_pooler: false,
+        citus: flag(2)?,
+        tls: flag(5)?,
+        may_create_namespaces: flag(3)?,
+        may_create_roles: flag(4)?,
+    };
+    if capabilities.version_number < OLDEST {
+        return Err(DatabaseError::new(
+            Engine::Postgres,
+            DatabaseErrorKind::Unsupported,
+            format!("version {} is too old", capabilities.version),
+        )
+        .with_help("fixtool works with PostgreSQL 13 to 18"));
+    }
+    Ok(capabilities)
+}
+
+/// Whether two connections that are open at once meet the same backend, or one meets two: a pooler
+/// in transaction mode hands backends from hand to hand.
+async fn shares_backends(
+    first: &mut PgConnection,
+    options: &PgConnectOptions,
+    limits: &Limits,
+) -> Result<bool, DatabaseError> {
+    let Ok(mut second) = open(options, limits).await else {
+        // No room for a second connection: nothing can be said, and nothing depends on it.
+        return Ok(false);
+    };
+    let mut seen = [None, None];
+    let mut shared = false;
+    for _ in 0..2 {
+        for (connection, known) in [&mut *first, &mut second].into_iter().zip(&mut seen) {
+            let now = backend(connection).await?;
+            shared |= known.is_some_and(|before| before != now);
+            *known = Some(now);
+        }
+        shared |= seen[0] == seen[1];
+    }
+    let _ = second.close().await;
+    Ok(shared)
+}
+
+async fn backend(connection: &mut PgConnection) -> Result<i32, DatabaseError> {
+    let row =
+        sqlx::raw_sql("SELECT pg_catalog.pg_backend_pid()").fetch_one(connection).await.map_err(database_error)?;
+    row.try_get(0).map_err(database_error)
+}

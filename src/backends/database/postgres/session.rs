@@ -1,0 +1,96 @@
+//! Transactions with everything they rely on set inside, and connections that do not grow old.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Transaction};
+
+use super::{Postgres, database_error};
+use crate::backends::database::{Access, DatabaseError, quote};
+use crate::model::Namespace;
+
+/// Tenants that one connection may touch before it is replaced: a backend keeps about 11 KB for
+/// each table it ever saw, and only its end gives them back.
+const TENANTS_A_CONNECTION: u64 = 500;
+
+/// Counts the tenants that the pool's connections touched, to say which connections are old.
+#[derive(Debug)]
+pub(super) struct Wear {
+    budget: u64,
+    state: Mutex<WearState>,
+}
+
+#[derive(Debug)]
+struct WearState {
+    touched: u64,
+    last: String,
+    replace_before: Option<Instant>,
+}
+
+impl Wear {
+    pub(super) fn new(pool_size: u32) -> Self {
+        let state = WearState { touched: 0, last: String::new(), replace_before: None };
+        Self { budget: TENANTS_A_CONNECTION.saturating_mul(u64::from(pool_size.max(1))), state: Mutex::new(state) }
+    }
+
+    fn touch(&self, namespace: &Namespace) {
+        let Ok(mut state) = self.state.lock() else { return };
+        if state.last == namespace.as_str() {
+            return;
+        }
+        namespace.as_str().clone_into(&mut state.last);
+        state.touched += 1;
+        if state.touched >= self.budget {
+            state.touched = 0;
+            state.replace_before = Some(Instant::now());
+        }
+    }
+
+    /// Whether a connection of this age has had its share of tenants.
+    pub(super) fn is_worn(&self, age: Duration) -> bool {
+        self.state.lock().is_ok_and(|state| state.replace_before.is_some_and(|then| age > then.elapsed()))
+    }
+}
+
+impl Postgres {
+    /// Begins a transaction on one tenant, read-only where the session is.
+    ///
+    /// Rolled back when it is dropped. Never leave it in the middle of a COPY: acquire a
+    /// connection of its own for that.
+    pub(crate) async fn begin(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Transaction<'static, sqlx::Postgres>, DatabaseError> {
+        self.wear.touch(namespace);
+        self.pool.begin_with(AssertSqlSafe(self.begin_sql(namespace))).await.map_err(database_error)
+    }
+
+    /// A connection out of the pool on which [`begin_sql`](Self::begin_sql) is still to be sent.
+    pub(crate) async fn acquire(&self, namespace: &Namespace) -> Result<PoolConnection<sqlx::Postgres>, DatabaseError> {
+        self.wear.touch(namespace);
+        self.pool.acquire().await.map_err(database_error)
+    }
+
+    /// `BEGIN` with everything that the transaction relies on. Names that are not qualified find
+    /// only PostgreSQL's own objects and the tenant's.
+    pub(crate) fn begin_sql(&self, namespace: &Namespace) -> String {
+        let mode = match self.access {
+            Access::ReadOnly => "READ ONLY",
+            Access::ReadWrite => "READ WRITE",
+        };
+        let statement = self.limits.statement.map_or(0, |limit| limit.as_millis());
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED {mode}; SET LOCAL search_path = pg_catalog, {}; \
+             SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {statement}; {SETTINGS}",
+            quote::identifier(namespace.as_str()),
+            self.limits.lock.as_millis(),
+        )
+    }
+}
+
+/// How values look as text, whatever the role, the database or a pooler's last client set.
+const SETTINGS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; \
+                        SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 1; \
+                        SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on; \
+                        SET LOCAL row_security = off";

@@ -1,0 +1,38 @@
+//! SQLite: a file for each tenant, in WAL mode.
+
+mod error;
+mod files;
+pub mod load;
+
+use std::sync::Arc;
+
+use super::address::SqliteAddress;
+use super::connect::Limits;
+use super::{Access, Capabilities, DatabaseError};
+
+pub(crate) use error::database_error;
+
+/// A directory of SQLite files. Clones share the open files.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    address: SqliteAddress,
+    access: Access,
+    limits: Limits,
+    capabilities: Arc<Capabilities>,
+    files: Arc<files::OpenFiles>,
+}
+
+impl Sqlite {
+    /// Prepares to work in the directory. A file is opened when it is first asked for; with
+    /// [`Access::ReadOnly`] nothing on the disk is ever touched.
+    pub async fn open(address: &SqliteAddress, access: Access, limits: &Limits) -> Result<Self, DatabaseError> {
+        let capabilities = files::capabilities().await?;
+        Ok(Self {
+            address: address.clone(),
+            access,
+            limits: limits.clone(),
+            capabilities: Arc::new(capabilities),
+            files: Arc::default(),
+        })
+    }
+}
