@@ -169,6 +169,9 @@ pub trait Writer: Reader {
     /// for undo and a checkpoint, in one transaction. Returns how many.
     async fn delete_missing(&self, spec: &load::MissingSpec) -> Result<u64, DatabaseError>;
 
+    /// Rows that the database refused in the durable batches of a step, in order.
+    async fn refused(&self, namespace: &Namespace, run: &str, step: u32) -> Result<Vec<load::Refused>, DatabaseError>;
+
     /// Takes back what the step of a run loaded. See [`load`].
     async fn unload(&self, spec: &load::UnloadSpec) -> Result<load::Unloaded, DatabaseError>;
 }

@@ -8,8 +8,10 @@
 //! constraint would refuse, then one statement inserts and updates what is left.
 
 pub mod copy_text;
+pub mod positions;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -48,6 +50,9 @@ pub struct LoadSpec {
     pub key: Vec<String>,
     /// What happens when they meet.
     pub conflict: Conflict,
+    /// Whether the plan foresaw an empty table to be loaded bare. A table that is no longer empty
+    /// is loaded through staging all the same.
+    pub bare: bool,
     /// Whether a refused row ends the load (`false`) or is reported and left out (`true`).
     pub reject: bool,
     /// The run that checkpoints and undo records belong to.
@@ -101,13 +106,43 @@ pub struct Refused {
     /// Why.
     pub reason: RefusedReason,
     /// The columns it is about.
-    pub columns: Vec<String>,
-    /// What a person should read.
-    pub message: String,
+    pub columns: Arc<[String]>,
+    /// For a duplicate: the position of the record that came first, where it is known.
+    pub other: Option<u64>,
+    /// The database's own words, for a reason that the model does not know.
+    pub message: Option<Box<str>>,
+}
+
+impl Refused {
+    /// The refusal as JSON, for the journal.
+    pub fn to_json(&self) -> String {
+        serde_json::json!({
+            "ordinal": self.ordinal,
+            "reason": self.reason,
+            "columns": &*self.columns,
+            "other": self.other,
+            "message": self.message,
+        })
+        .to_string()
+    }
+
+    /// A refusal back from the journal.
+    pub fn from_json(text: &str) -> Option<Self> {
+        let fields: serde_json::Value = serde_json::from_str(text).ok()?;
+        let columns: Vec<String> = serde_json::from_value(fields.get("columns")?.clone()).ok()?;
+        Some(Self {
+            ordinal: fields.get("ordinal")?.as_u64()?,
+            reason: serde_json::from_value(fields.get("reason")?.clone()).ok()?,
+            columns: columns.into(),
+            other: fields.get("other").and_then(serde_json::Value::as_u64),
+            message: fields.get("message").and_then(serde_json::Value::as_str).map(Into::into),
+        })
+    }
 }
 
 /// Why a row was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RefusedReason {
     /// An earlier record of the same source has the same key.
     Duplicate,

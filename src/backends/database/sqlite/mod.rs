@@ -2,6 +2,7 @@
 
 mod error;
 mod files;
+mod value;
 pub mod load;
 
 use std::sync::Arc;

@@ -1,0 +1,264 @@
+//! The bare road: an empty table is loaded by COPY before its indexes and constraints, which are
+//! then built, all in one transaction.
+//!
+//! Measured on two cores: COPY into the finished table takes twice as long as COPY and then the
+//! indexes, since a B-tree that is built from sorted rows costs a fraction of one that is grown.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::super::error::translate;
+use super::super::rebuild::{self, Rebuild};
+use super::{checkpoint, probes};
+use crate::backends::database::load::positions::Positions;
+use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
+use crate::backends::database::quote::{list, qualified};
+use crate::backends::database::{DatabaseError, DatabaseErrorKind};
+use crate::model::Engine;
+
+/// Chunks of COPY text on their way to the server: enough to keep it busy, and no more.
+const CHUNKS_IN_FLIGHT: usize = 4;
+
+/// A bare load in progress; the connection lives in a task of its own, so that a dropped session
+/// rolls back by itself.
+pub struct BareLoad {
+    sender: Option<mpsc::Sender<Message>>,
+    task: JoinHandle<Result<Written, DatabaseError>>,
+}
+
+enum Message {
+    Rows(Vec<u64>, Bytes),
+    Finish,
+}
+
+/// Begins a bare load, or gives the connection back when the table is not empty any more.
+pub async fn begin(
+    mut connection: PoolConnection<Postgres>,
+    spec: &LoadSpec,
+) -> Result<Result<BareLoad, PoolConnection<Postgres>>, DatabaseError> {
+    let table = qualified(&spec.namespace, &spec.table);
+    run(&mut connection, "BEGIN").await?;
+    let prepared = prepare(&mut connection, spec, &table).await;
+    match prepared {
+        Ok(Some(rebuild)) => {
+            let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
+            let job = Job { spec: spec.clone(), table, rebuild, positions: Positions::default() };
+            let task = tokio::spawn(job.carry_out(connection, receiver));
+            Ok(Ok(BareLoad { sender: Some(sender), task }))
+        }
+        Ok(None) => {
+            run(&mut connection, "ROLLBACK").await?;
+            Ok(Err(connection))
+        }
+        Err(error) => {
+            // The first error is the one to tell; a connection that cannot roll back is closed by its pool.
+            let _ = run(&mut connection, "ROLLBACK").await;
+            Err(error)
+        }
+    }
+}
+
+async fn prepare(
+    connection: &mut PgConnection,
+    spec: &LoadSpec,
+    table: &str,
+) -> Result<Option<Rebuild>, DatabaseError> {
+    run(connection, "SET LOCAL lock_timeout = '2s'").await?;
+    run(connection, &format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await?;
+    let filled: bool = sqlx::query_scalar(AssertSqlSafe(format!("SELECT EXISTS (SELECT 1 FROM {table})")))
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(translate)?;
+    if filled {
+        return Ok(None);
+    }
+    let rebuild = rebuild::of(connection, &spec.namespace, &spec.table).await?;
+    for statement in &rebuild.drop {
+        run(connection, statement).await?;
+    }
+    // A new file for the table: rows then lie in the order in which they are sent, which is how a
+    // row that a constraint refuses is traced to its record.
+    run(connection, &format!("TRUNCATE {table}")).await?;
+    // Sorting for the indexes in one pass; the default of 64 MB spills a million e-mail addresses.
+    run(connection, "SET LOCAL maintenance_work_mem = '256MB'").await?;
+    Ok(Some(rebuild))
+}
+
+async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), DatabaseError> {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.map(drop).map_err(translate)
+}
+
+struct Job {
+    spec: LoadSpec,
+    table: String,
+    rebuild: Rebuild,
+    positions: Positions,
+}
+
+impl Job {
+    async fn carry_out(
+        mut self,
+        mut connection: PoolConnection<Postgres>,
+        receiver: mpsc::Receiver<Message>,
+    ) -> Result<Written, DatabaseError> {
+        match self.in_transaction(&mut connection, receiver).await {
+            Ok(Some(written)) if self.spec.reject || written.refused.is_empty() => {
+                run(&mut connection, "COMMIT").await?;
+                // Statistics are a courtesy to the queries that follow: the load stands without them.
+                if let Err(error) = run(&mut connection, &format!("ANALYZE {}", self.table)).await {
+                    tracing::warn!(table = self.spec.table, %error, "the table was not analysed");
+                }
+                Ok(written)
+            }
+            Ok(written) => {
+                run(&mut connection, "ROLLBACK").await?;
+                Ok(written.unwrap_or_default())
+            }
+            Err(error) => {
+                if run(&mut connection, "ROLLBACK").await.is_err() {
+                    drop(connection.detach().close_hard().await);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// `None` when the session was dropped before its end.
+    async fn in_transaction(
+        &mut self,
+        connection: &mut PgConnection,
+        receiver: mpsc::Receiver<Message>,
+    ) -> Result<Option<Written>, DatabaseError> {
+        if !self.copy(connection, receiver).await? {
+            return Ok(None);
+        }
+        let refused = self.build(connection).await?;
+        let mut written = Written { refused, ..Written::default() };
+        written.counts.insert("inserted", self.positions.rows());
+        let state = serde_json::json!({
+            "road": "bare",
+            "counts": { "inserted": self.positions.rows(), "refused": written.refused.len() },
+        });
+        checkpoint::finish_bare(connection, &self.spec, state).await?;
+        Ok(Some(written))
+    }
+
+    async fn copy(
+        &mut self,
+        connection: &mut PgConnection,
+        mut receiver: mpsc::Receiver<Message>,
+    ) -> Result<bool, DatabaseError> {
+        let columns = list("", &self.spec.columns);
+        let statement = format!("COPY {} ({columns}) FROM STDIN WITH (FORMAT text, ENCODING 'UTF8')", self.table);
+        let mut copy = connection.copy_in_raw(&statement).await.map_err(translate)?;
+        while let Some(message) = receiver.recv().await {
+            match message {
+                Message::Rows(ordinals, bytes) => {
+                    copy.send(bytes).await.map_err(translate)?;
+                    ordinals.into_iter().for_each(|ordinal| self.positions.push(ordinal));
+                }
+                Message::Finish => {
+                    copy.finish().await.map_err(translate)?;
+                    return Ok(true);
+                }
+            }
+        }
+        copy.abort("the load was stopped").await.map_err(translate)?;
+        Ok(false)
+    }
+
+    /// Builds indexes and constraints again. What one of them refuses is found by probes and taken
+    /// out, if the user wants bad records rejected; each round takes out at least one row.
+    async fn build(&mut self, connection: &mut PgConnection) -> Result<Vec<Refused>, DatabaseError> {
+        let mut refused: Vec<Refused> = Vec::new();
+        let mut next = 0;
+        while let Some(statement) = self.rebuild.build.get(next) {
+            run(connection, "SAVEPOINT build").await?;
+            match run(connection, statement).await {
+                Ok(()) => {
+                    run(connection, "RELEASE SAVEPOINT build").await?;
+                    next += 1;
+                }
+                Err(error) if error.kind == DatabaseErrorKind::Constraint => {
+                    run(connection, "ROLLBACK TO SAVEPOINT build").await?;
+                    let found = probes::of_bare_table(connection, &self.spec, &self.positions).await?;
+                    if found.is_empty() {
+                        return Err(error);
+                    }
+                    let rows: Vec<u64> = found.iter().map(|(row, _)| *row).collect();
+                    refused.extend(found.into_iter().map(|(_, refused)| refused));
+                    if !self.spec.reject {
+                        return Ok(refused);
+                    }
+                    probes::delete_rows(connection, &self.table, &rows).await?;
+                    self.positions.remove(&rows);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(refused)
+    }
+}
+
+#[async_trait]
+impl LoadSession for BareLoad {
+    fn durable_by_batch(&self) -> bool {
+        false
+    }
+
+    fn encoding(&self) -> Encoding {
+        Encoding::CopyText { positions: false }
+    }
+
+    async fn write(&mut self, batch: RowBatch) -> Result<Written, DatabaseError> {
+        let EncodedRows::CopyText(bytes) = batch.rows else {
+            return Err(wrong_form());
+        };
+        self.send(Message::Rows(batch.ordinals, bytes)).await?;
+        Ok(Written::default())
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<Written, DatabaseError> {
+        self.send(Message::Finish).await?;
+        self.sender = None;
+        joined(&mut self.task).await
+    }
+}
+
+impl BareLoad {
+    async fn send(&mut self, message: Message) -> Result<(), DatabaseError> {
+        let delivered = match &self.sender {
+            Some(sender) => sender.send(message).await.is_ok(),
+            None => false,
+        };
+        if delivered {
+            return Ok(());
+        }
+        // The task has ended before its time: it knows why.
+        self.sender = None;
+        joined(&mut self.task).await?;
+        Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, "the load ended before its last record"))
+    }
+}
+
+async fn joined(task: &mut JoinHandle<Result<Written, DatabaseError>>) -> Result<Written, DatabaseError> {
+    task.await.unwrap_or_else(|error| {
+        Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, format!("the load's task failed: {error}")))
+    })
+}
+
+/// Rows came in a form that this session did not ask for.
+pub fn wrong_form() -> DatabaseError {
+    DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, "rows were not encoded as COPY text")
+}
+
+/// Columns shared by every refusal that one key caused.
+pub fn shared(columns: &[String]) -> Arc<[String]> {
+    columns.to_vec().into()
+}

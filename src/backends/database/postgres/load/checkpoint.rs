@@ -1,0 +1,62 @@
+//! Checkpoints of a load, written in the transaction of the rows that they speak of.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::super::error::translate;
+use crate::backends::database::DatabaseError;
+use crate::backends::database::load::LoadSpec;
+use crate::backends::database::quote::qualified;
+use crate::model::Namespace;
+
+/// Writes the first and last checkpoint of a bare load. Its rows are known by the id of this
+/// transaction, which the server stores in each of them.
+pub async fn finish_bare(
+    connection: &mut PgConnection,
+    spec: &LoadSpec,
+    mut state: serde_json::Value,
+) -> Result<(), DatabaseError> {
+    let transaction: String = sqlx::query_scalar("SELECT (txid_current() % 4294967296)::text")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(translate)?;
+    if let Some(fields) = state.as_object_mut() {
+        fields.insert("xmin".to_owned(), transaction.into());
+    }
+    let place = Place { namespace: &spec.namespace, run: &spec.run, step: spec.step };
+    write(connection, &place, 0, (true, state)).await
+}
+
+/// Whose checkpoint it is.
+pub struct Place<'a> {
+    /// Where.
+    pub namespace: &'a Namespace,
+    /// The run.
+    pub run: &'a str,
+    /// The step of the run.
+    pub step: u32,
+}
+
+/// Writes a checkpoint: position, whether the step is finished, and its state.
+pub async fn write(
+    connection: &mut PgConnection,
+    place: &Place<'_>,
+    position: u64,
+    (finished, state): (bool, serde_json::Value),
+) -> Result<(), DatabaseError> {
+    let sql = format!(
+        "INSERT INTO {} AS c (run, step, position, finished, state, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, now()) ON CONFLICT (run, step) DO UPDATE SET position = excluded.position, \
+         finished = excluded.finished, state = excluded.state, updated_at = excluded.updated_at",
+        qualified(place.namespace, "_fixtool_checkpoint")
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(place.run)
+        .bind(i64::from(place.step))
+        .bind(i64::try_from(position).unwrap_or(i64::MAX))
+        .bind(finished)
+        .bind(state.to_string())
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(translate)
+}

@@ -1,0 +1,213 @@
+//! From the staging table into the table: what is new is inserted, what is known is treated as the
+//! conflict strategy says, and the undo journal learns how it was.
+
+use std::collections::BTreeMap;
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::super::error::translate;
+use super::probes::{POSITION, STAGE, key_text, matching};
+use crate::backends::database::DatabaseError;
+use crate::backends::database::load::{Conflict, LoadSpec, Refused};
+use crate::backends::database::quote::{identifier, list, qualified};
+use crate::model::LogicalType;
+
+/// Staged rows by what became of them.
+pub type Counts = BTreeMap<&'static str, u64>;
+
+/// Moves what is staged into the table; every staged row is counted once.
+pub async fn stage_into_table(connection: &mut PgConnection, spec: &LoadSpec) -> Result<Counts, DatabaseError> {
+    let mut counts = Counts::new();
+    let staged = number(connection, &format!("SELECT count(*) FROM {STAGE}")).await?;
+    if spec.remember_keys {
+        execute(connection, spec, &remember_keys(spec)).await?;
+    }
+    let mut matched = 0;
+    if !spec.key.is_empty() && spec.conflict != Conflict::Error {
+        let on = matching("t", &spec.key, "s", &spec.key);
+        let table = qualified(&spec.namespace, &spec.table);
+        matched = number(connection, &format!("SELECT count(*) FROM {STAGE} s JOIN {table} t ON {on}")).await?;
+        if spec.conflict == Conflict::Skip {
+            counts.insert("skipped", matched);
+        } else {
+            execute(connection, spec, &before_images(spec)).await?;
+            let updated = sqlx::query(AssertSqlSafe(update(spec)))
+                .execute(&mut *connection)
+                .await
+                .map_err(translate)?
+                .rows_affected();
+            counts.insert("updated", updated);
+            counts.insert("unchanged", matched.saturating_sub(updated));
+        }
+    }
+    let inserted = execute(connection, spec, &insert(spec)).await?;
+    counts.insert("inserted", inserted);
+    // Somebody else may have inserted the same key between the probe and here.
+    *counts.entry("skipped").or_default() += staged.saturating_sub(matched + inserted);
+    Ok(counts)
+}
+
+/// Statements of the journal all take the run and the step as `$1` and `$2`.
+async fn execute(connection: &mut PgConnection, spec: &LoadSpec, sql: &str) -> Result<u64, DatabaseError> {
+    sqlx::query(AssertSqlSafe(sql.to_owned()))
+        .bind(&spec.run)
+        .bind(i64::from(spec.step))
+        .execute(connection)
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(translate)
+}
+
+async fn number(connection: &mut PgConnection, sql: &str) -> Result<u64, DatabaseError> {
+    let value: i64 =
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(connection).await.map_err(translate)?;
+    Ok(value.unsigned_abs())
+}
+
+fn journal(spec: &LoadSpec) -> String {
+    qualified(&spec.namespace, "_fixtool_undo")
+}
+
+fn insert(spec: &LoadSpec) -> String {
+    let columns = list("", &spec.columns);
+    let table = qualified(&spec.namespace, &spec.table);
+    if spec.key.is_empty() {
+        // Without a key nothing can be told apart, so nothing can be journaled either.
+        return format!(
+            "INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} WHERE $1::text IS NOT NULL AND $2::bigint IS NOT NULL ORDER BY {POSITION}"
+        );
+    }
+    let key = list("", &spec.key);
+    format!(
+        "WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} s \
+         WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {on}) ORDER BY {POSITION} \
+         ON CONFLICT ({key}) DO NOTHING RETURNING {key}) \
+         INSERT INTO {journal} (run, step, kind, key) SELECT $1, $2, 'insert', {text} FROM new",
+        on = matching("t", &spec.key, "s", &spec.key),
+        journal = journal(spec),
+        text = key_text("new.", &spec.key),
+    )
+}
+
+/// The columns that an update may touch: all that the source carries but the key.
+fn assignable(spec: &LoadSpec) -> Vec<&String> {
+    spec.columns.iter().filter(|c| !spec.key.contains(c)).collect()
+}
+
+/// Rows that the strategy would change, as a condition over the row `t` and the staged row `s`.
+fn would_change(spec: &LoadSpec) -> String {
+    let differs: Vec<String> = assignable(spec)
+        .iter()
+        .map(|c| {
+            let name = identifier(c);
+            // A type of which nothing is known may have no equality operator.
+            let native = spec.definition.columns.get(*c).is_some_and(|c| matches!(c.logical, LogicalType::Native(_)));
+            let cast = if native { "::text" } else { "" };
+            let difference = format!("t.{name}{cast} IS DISTINCT FROM s.{name}{cast}");
+            if spec.conflict == Conflict::Merge {
+                format!("(s.{name} IS NOT NULL AND {difference})")
+            } else {
+                format!("({difference})")
+            }
+        })
+        .collect();
+    if differs.is_empty() {
+        return "false".to_owned();
+    }
+    let mut condition = format!("({})", differs.join(" OR "));
+    if let (Conflict::Newest, Some(newest)) = (spec.conflict, &spec.definition.newest) {
+        let name = identifier(newest);
+        condition.push_str(&format!(" AND s.{name} IS NOT NULL AND (t.{name} IS NULL OR s.{name} > t.{name})"));
+    }
+    condition
+}
+
+fn before_images(spec: &LoadSpec) -> String {
+    format!(
+        "INSERT INTO {} (run, step, kind, key, before) SELECT $1, $2, 'update', {}, to_jsonb(t.*)::text \
+         FROM {} t JOIN {STAGE} s ON {} WHERE {}",
+        journal(spec),
+        key_text("t.", &spec.key),
+        qualified(&spec.namespace, &spec.table),
+        matching("t", &spec.key, "s", &spec.key),
+        would_change(spec)
+    )
+}
+
+fn update(spec: &LoadSpec) -> String {
+    let assignments: Vec<String> = assignable(spec)
+        .iter()
+        .map(|c| {
+            let name = identifier(c);
+            if spec.conflict == Conflict::Merge {
+                format!("{name} = COALESCE(s.{name}, t.{name})")
+            } else {
+                format!("{name} = s.{name}")
+            }
+        })
+        .collect();
+    let (table, on) = (qualified(&spec.namespace, &spec.table), matching("t", &spec.key, "s", &spec.key));
+    if assignments.is_empty() {
+        return format!("UPDATE {table} t SET {0} = {0} WHERE false", identifier(spec.key.first().map_or("", String::as_str)));
+    }
+    format!("UPDATE {table} t SET {} FROM {STAGE} s WHERE {on} AND {}", assignments.join(", "), would_change(spec))
+}
+
+fn remember_keys(spec: &LoadSpec) -> String {
+    format!(
+        "INSERT INTO {} (run, step, kind, key) SELECT $1, $2, 'seen', {} FROM {STAGE} s",
+        journal(spec),
+        key_text("s.", &spec.key)
+    )
+}
+
+/// Notes what the database refused, in the transaction of the batch, so that a resumed load can
+/// list it again.
+pub async fn remember_refused(
+    connection: &mut PgConnection,
+    spec: &LoadSpec,
+    refused: &[Refused],
+) -> Result<(), DatabaseError> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = refused.iter().map(Refused::to_json).collect();
+    let keys: Vec<String> = refused.iter().map(|r| r.ordinal.to_string()).collect();
+    let sql = format!(
+        "INSERT INTO {} (run, step, kind, key, before) \
+         SELECT $1, $2, 'refused', k, b FROM unnest($3::text[], $4::text[]) AS u (k, b)",
+        journal(spec)
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(&spec.run)
+        .bind(i64::from(spec.step))
+        .bind(keys)
+        .bind(lines)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(translate)
+}
+
+/// Sequences that feed columns of the table go past the largest value that was loaded.
+pub async fn advance_sequences(connection: &mut PgConnection, spec: &LoadSpec) -> Result<(), DatabaseError> {
+    let table = qualified(&spec.namespace, &spec.table);
+    for column in &spec.columns {
+        if !matches!(spec.definition.columns.get(column).map(|c| &c.logical), Some(LogicalType::Int | LogicalType::BigInt)) {
+            continue;
+        }
+        let sql = format!(
+            "SELECT setval(s, greatest(m, 1)) FROM (SELECT pg_get_serial_sequence($1, $2) AS s, \
+             (SELECT max({name})::bigint FROM {table}) AS m) x WHERE s IS NOT NULL AND m IS NOT NULL \
+             AND m > coalesce(pg_sequence_last_value(s::regclass), 0)",
+            name = identifier(column)
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(&table)
+            .bind(column)
+            .execute(&mut *connection)
+            .await
+            .map_err(translate)?;
+    }
+    Ok(())
+}
