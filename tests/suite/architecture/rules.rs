@@ -189,7 +189,7 @@ pub fn paths(document: &str, text: &str, exists: impl Fn(&str) -> bool) -> Vec<S
         }
         for piece in line.split("](").skip(1) {
             let target = piece.split([')', '#']).next().unwrap_or_default();
-            if !target.is_empty() && !target.contains("://") && document.ends_with(".md") {
+            if !target.is_empty() && !target.contains("://") && document.strip_suffix(".md").is_some() {
                 candidates.push(if folder.is_empty() { target.to_owned() } else { format!("{folder}/{target}") });
             }
         }

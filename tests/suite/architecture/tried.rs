@@ -10,14 +10,14 @@ fn names(source: &str, module: &[&str]) -> Vec<String> {
 
 #[test]
 fn comments_and_literals_hold_no_code() {
-    let source = r####"
+    let source = r##"
         // crate::a
         /* crate::b /* crate::c */ crate::d */
         /// [`crate::e`]
         let text = "crate::f \" crate::g";
         let raw = r#"crate::h " crate::i"#;
         let letter = '"'; let escaped = '\''; let byte = b'"'; let life: &'static str = crate::real::IT;
-    "####;
+    "##;
     assert_eq!(names(source, &["model"]), ["7:real::IT"]);
     assert_eq!(tokens("r#type").first().map(|token| token.text.clone()), Some(String::from("type")));
 }

@@ -2,8 +2,8 @@
 
 mod error;
 mod files;
-mod value;
 pub mod load;
+mod value;
 
 use std::sync::Arc;
 
