@@ -1,13 +1,21 @@
 //! What fixtool is about: plain data and pure functions, no input or output.
 
+pub mod check;
 pub mod checkpoint;
+pub mod fingerprint;
+pub mod literal;
 pub mod logical_type;
+pub mod pack;
 pub mod table;
 pub mod tenant;
 pub mod value;
+pub mod version;
 
 pub use checkpoint::Checkpoint;
+pub use fingerprint::fingerprint;
 pub use logical_type::LogicalType;
+pub use pack::Pack;
 pub use table::{Column, ForeignKey, Model, OnDelete, Table};
 pub use tenant::{Engine, Namespace, TenantId, TenantStatus};
 pub use value::{Row, Value};
+pub use version::Version;

@@ -7,6 +7,7 @@ use super::LogicalType;
 
 /// Every table of one version, in the order in which the pack names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Model {
     /// Table by name.
     pub tables: IndexMap<String, Table>,
