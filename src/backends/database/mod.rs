@@ -9,8 +9,10 @@ pub mod address;
 pub mod connect;
 pub mod error;
 pub mod load;
+pub mod own_tables;
 pub mod postgres;
 pub mod quote;
+pub mod rebuild;
 pub mod sqlite;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::Engine;
 
 /// Sorts an error of the driver. Never lets a row's values or a password through.
-pub(crate) fn database_error(error: sqlx::Error) -> DatabaseError {
+pub(crate) fn translate(error: sqlx::Error) -> DatabaseError {
     let new = |kind, message: String| DatabaseError::new(Engine::Postgres, kind, message);
     match error {
         sqlx::Error::Database(server) => match server.try_downcast_ref::<PgDatabaseError>() {

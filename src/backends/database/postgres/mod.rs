@@ -7,6 +7,7 @@
 mod error;
 pub mod load;
 mod probe;
+pub mod rebuild;
 mod session;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::address::PostgresAddress;
 use super::connect::Limits;
 use super::{Access, Capabilities, DatabaseError};
 
-pub(crate) use error::database_error;
+pub(crate) use error::translate;
 
 /// One database of a PostgreSQL server. Clones share the pool.
 #[derive(Debug, Clone)]

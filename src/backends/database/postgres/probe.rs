@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
-use super::database_error;
 use super::session::Wear;
+use super::translate;
 use crate::backends::database::address::{PostgresAddress, SslMode};
 use crate::backends::database::connect::Limits;
 use crate::backends::database::{Access, Capabilities, DatabaseError, DatabaseErrorKind};
@@ -33,8 +33,8 @@ pub(super) async fn connect(
         })
         .connect_with(options.clone())
         .await
-        .map_err(database_error)?;
-    let mut first = pool.acquire().await.map_err(database_error)?;
+        .map_err(translate)?;
+    let mut first = pool.acquire().await.map_err(translate)?;
     let mut capabilities = capabilities(&mut first).await?;
     capabilities.transaction_pooler = refused || shares_backends(&mut first, &options, limits).await?;
     Ok((pool, capabilities))
@@ -78,7 +78,7 @@ async fn answering(
 
 async fn open(options: &PgConnectOptions, limits: &Limits) -> Result<PgConnection, DatabaseError> {
     match tokio::time::timeout(limits.connect, options.connect()).await {
-        Ok(answer) => answer.map_err(database_error),
+        Ok(answer) => answer.map_err(translate),
         Err(_) => Err(DatabaseError::new(
             Engine::Postgres,
             DatabaseErrorKind::Unreachable,
@@ -160,10 +160,10 @@ async fn capabilities(connection: &mut PgConnection) -> Result<Capabilities, Dat
     )
     .fetch_one(&mut *connection)
     .await
-    .map_err(database_error)?;
-    let version: String = row.try_get(0).map_err(database_error)?;
-    let number: i32 = row.try_get(1).map_err(database_error)?;
-    let flag = |index: usize| row.try_get::<bool, _>(index).map_err(database_error);
+    .map_err(translate)?;
+    let version: String = row.try_get(0).map_err(translate)?;
+    let number: i32 = row.try_get(1).map_err(translate)?;
+    let flag = |index: usize| row.try_get::<bool, _>(index).map_err(translate);
     let capabilities = Capabilities {
         version: version.split_whitespace().next().unwrap_or_default().to_owned(),
         version_number: u32::try_from(number).unwrap_or_default(),
@@ -210,7 +210,6 @@ async fn shares_backends(
 }
 
 async fn backend(connection: &mut PgConnection) -> Result<i32, DatabaseError> {
-    let row =
-        sqlx::raw_sql("SELECT pg_catalog.pg_backend_pid()").fetch_one(connection).await.map_err(database_error)?;
-    row.try_get(0).map_err(database_error)
+    let row = sqlx::raw_sql("SELECT pg_catalog.pg_backend_pid()").fetch_one(connection).await.map_err(translate)?;
+    row.try_get(0).map_err(translate)
 }

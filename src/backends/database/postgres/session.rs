@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Transaction};
 
-use super::{Postgres, database_error};
+use super::{Postgres, translate};
 use crate::backends::database::{Access, DatabaseError, quote};
 use crate::model::Namespace;
 
@@ -63,13 +63,13 @@ impl Postgres {
         namespace: &Namespace,
     ) -> Result<Transaction<'static, sqlx::Postgres>, DatabaseError> {
         self.wear.touch(namespace);
-        self.pool.begin_with(AssertSqlSafe(self.begin_sql(namespace))).await.map_err(database_error)
+        self.pool.begin_with(AssertSqlSafe(self.begin_sql(namespace))).await.map_err(translate)
     }
 
     /// A connection out of the pool on which [`begin_sql`](Self::begin_sql) is still to be sent.
     pub(crate) async fn acquire(&self, namespace: &Namespace) -> Result<PoolConnection<sqlx::Postgres>, DatabaseError> {
         self.wear.touch(namespace);
-        self.pool.acquire().await.map_err(database_error)
+        self.pool.acquire().await.map_err(translate)
     }
 
     /// `BEGIN` with everything that the transaction relies on. Names that are not qualified find

@@ -4,7 +4,7 @@ use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::Engine;
 
 /// Sorts an error of the driver.
-pub(crate) fn database_error(error: sqlx::Error) -> DatabaseError {
+pub(crate) fn translate(error: sqlx::Error) -> DatabaseError {
     let new = |kind, message: String| DatabaseError::new(Engine::Sqlite, kind, message);
     match error {
         sqlx::Error::Database(server) => {

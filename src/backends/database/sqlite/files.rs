@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{ConnectOptions, Sqlite as Driver, Transaction};
 use tokio::sync::Mutex;
 
-use super::{Sqlite, database_error};
+use super::{Sqlite, translate};
 use crate::backends::database::{Access, Capabilities, DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, Namespace};
 
@@ -58,7 +58,7 @@ impl Sqlite {
             .acquire_timeout(self.limits.connect.max(BUSY))
             .connect_with(for_writing(&file))
             .await
-            .map_err(database_error)?;
+            .map_err(translate)?;
         if pools.len() >= MOST_OPEN {
             let (_, oldest) = pools.remove(0);
             // Whoever still works with it keeps it open; the last connection tidies up the WAL.
@@ -71,7 +71,7 @@ impl Sqlite {
     /// Begins a transaction that holds the file's only write lock from the start, so that it can
     /// never fail in the middle because somebody else wrote first.
     pub(crate) async fn begin(&self, namespace: &Namespace) -> Result<Transaction<'static, Driver>, DatabaseError> {
-        self.pool(namespace).await?.begin_with("BEGIN IMMEDIATE").await.map_err(database_error)
+        self.pool(namespace).await?.begin_with("BEGIN IMMEDIATE").await.map_err(translate)
     }
 
     /// Closes one file, so that it can be moved or removed.
@@ -111,9 +111,9 @@ fn for_writing(file: &Path) -> SqliteConnectOptions {
 /// What the linked library can do.
 pub(super) async fn capabilities() -> Result<Capabilities, DatabaseError> {
     let options = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
-    let mut connection = options.connect().await.map_err(database_error)?;
+    let mut connection = options.connect().await.map_err(translate)?;
     let version: String =
-        sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await.map_err(database_error)?;
+        sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await.map_err(translate)?;
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
     let mut next = || parts.next().unwrap_or_default();
     let version_number = next() * 1_000_000 + next() * 1_000 + next();

@@ -3,6 +3,7 @@
 mod error;
 mod files;
 pub mod load;
+pub mod rebuild;
 mod value;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::address::SqliteAddress;
 use super::connect::Limits;
 use super::{Access, Capabilities, DatabaseError};
 
-pub(crate) use error::database_error;
+pub(crate) use error::translate;
 
 /// A directory of SQLite files. Clones share the open files.
 #[derive(Debug, Clone)]
