@@ -118,4 +118,16 @@ fn generated_users_are_the_same_for_the_same_seed_and_unique() {
     assert!(found.is_empty());
     site::psql(&database.url(), &format!("\\copy users FROM '{}' (FORMAT csv, HEADER)", file.display()));
     assert_eq!(database.query("SELECT count(DISTINCT email) FROM users WHERE updated_at >= created_at"), [["2000"]]);
+
+    let mut sessions = Vec::new();
+    let fault = |number| (number == 5).then_some(generate::Fault::Duplicate);
+    generate::write_sessions(&mut sessions, 0..3_000, (2_000, 7), fault).expect("memory takes it");
+    let file = environment.write("sessions.csv", &sessions);
+    database.query(
+        "CREATE TABLE s (id uuid, user_id uuid, session_type text, status text, context jsonb, \
+         metadata jsonb, expires_at timestamptz, created_at timestamptz, updated_at timestamptz)",
+    );
+    site::psql(&database.url(), &format!("\\copy s FROM '{}' (FORMAT csv, HEADER)", file.display()));
+    let found = database.query("SELECT count(*), count(DISTINCT s.id) FROM s JOIN users ON users.id = user_id");
+    assert_eq!(found, [["3000", "2999"]]);
 }

@@ -48,27 +48,37 @@ const ROLES: [&str; 4] = ["user", "collaborator", "admin", "owner"];
 const THEMES: [&str; 3] = ["dark", "light", "system"];
 const LANGUAGES: [&str; 6] = ["en", "de", "fr", "es", "ja", "pt-BR"];
 
+/// How fields are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Some fields are empty, booleans are `true` and `false`.
+    Usual,
+    /// No field is empty, booleans are 1 and 0: what a tool without types reads to the same values.
+    Filled,
+}
+
 /// A whole file as text.
 pub fn users_csv(rows: u64, seed: u64) -> String {
     let mut bytes = Vec::new();
-    write_users(&mut bytes, 0..rows, seed).expect("memory takes it");
+    write_users(&mut bytes, 0..rows, seed, Shape::Usual).expect("memory takes it");
     String::from_utf8(bytes).expect("UTF-8")
 }
 
 /// Writes the header and the users of these numbers.
-pub fn write_users(out: &mut impl Write, numbers: std::ops::Range<u64>, seed: u64) -> io::Result<()> {
+pub fn write_users(out: &mut impl Write, numbers: std::ops::Range<u64>, seed: u64, shape: Shape) -> io::Result<()> {
     writeln!(out, "{USERS_HEADER}")?;
     let mut line = String::new();
     for number in numbers {
         line.clear();
-        user(&mut line, number, seed);
+        user(&mut line, number, seed, shape);
         out.write_all(line.as_bytes())?;
     }
     Ok(())
 }
 
 /// Appends one user as a line. The same number and seed give the same line, whatever came before.
-pub fn user(line: &mut String, number: u64, seed: u64) {
+pub fn user(line: &mut String, number: u64, seed: u64, shape: Shape) {
+    let filled = shape == Shape::Filled;
     let high = mix(seed ^ number.wrapping_mul(2));
     let low = mix(high ^ number);
     let pick = mix(low);
@@ -79,7 +89,7 @@ pub fn user(line: &mut String, number: u64, seed: u64) {
     let created = 1_577_836_800 + at(low, 0, 150_000_000) as u64;
     let updated = created + at(high, 0, 40_000_000) as u64;
     let _ = write!(line, "{id},{email},{first} {last},{role},");
-    if !pick.is_multiple_of(3) {
+    if filled || !pick.is_multiple_of(3) {
         let _ = write!(line, "spotify_{high:016x}");
     }
     let _ = write!(
@@ -89,9 +99,14 @@ pub fn user(line: &mut String, number: u64, seed: u64) {
         LANGUAGES[at(pick, 16, 6)],
         at(pick, 20, 101),
         at(pick, 28, 40),
-        !pick.is_multiple_of(11),
+        match (filled, !pick.is_multiple_of(11)) {
+            (false, true) => "true",
+            (false, false) => "false",
+            (true, true) => "1",
+            (true, false) => "0",
+        },
     );
-    if !pick.is_multiple_of(7) {
+    if filled || !pick.is_multiple_of(7) {
         timestamp(line, updated, low % 1_000_000);
     }
     line.push(',');
@@ -110,6 +125,56 @@ pub fn user_id(number: u64, seed: u64) -> String {
 /// The e-mail address of a user, as [`user`] writes it.
 pub fn email(number: u64) -> String {
     format!("user{number}@tenant-{}.example.com", number % 97)
+}
+
+/// Columns of the built-in pack's table `ai_sessions`, in the order of [`write_sessions`].
+pub const SESSIONS_HEADER: &str = "id,user_id,session_type,status,context,metadata,expires_at,created_at,updated_at";
+
+/// What is wrong with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It has the id of the session before it.
+    Duplicate,
+    /// Its user does not exist.
+    Reference,
+    /// Its status is none of those allowed.
+    Check,
+}
+
+/// Writes sessions of these users, each session `number` with what `fault(number)` says is wrong.
+pub fn write_sessions(
+    out: &mut impl Write,
+    numbers: std::ops::Range<u64>,
+    (users, seed): (u64, u64),
+    fault: impl Fn(u64) -> Option<Fault>,
+) -> io::Result<()> {
+    writeln!(out, "{SESSIONS_HEADER}")?;
+    let mut line = String::new();
+    for number in numbers {
+        let fault = fault(number);
+        let own = if fault == Some(Fault::Duplicate) { number.saturating_sub(1) } else { number };
+        let (high, low) = (mix(seed ^ 0x5e55 ^ own), mix(own.wrapping_mul(3)));
+        let owner = if fault == Some(Fault::Reference) { users + number } else { number % users };
+        let status = match fault {
+            Some(Fault::Check) => "sleeping",
+            _ => ["active", "completed", "failed", "timeout"][at(high, 8, 4)],
+        };
+        line.clear();
+        let _ = write!(
+            line,
+            "{},{},chat,{status},\"{{\"\"turns\"\": {}}}\",,,",
+            uuid(high, low),
+            user_id(owner, seed),
+            at(low, 0, 40)
+        );
+        let created = 1_700_000_000 + at(low, 8, 30_000_000) as u64;
+        timestamp(&mut line, created, high % 1_000_000);
+        line.push(',');
+        timestamp(&mut line, created + 60, high % 1_000_000);
+        line.push('\n');
+        out.write_all(line.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn at(bits: u64, shift: u32, below: u64) -> usize {

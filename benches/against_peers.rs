@@ -1,2 +1,0 @@
-//! Speed against the tools that an administrator would use instead.
-fn main() {}
