@@ -38,7 +38,7 @@ pub fn create(engine: Engine, namespace: &Namespace) -> Vec<String> {
         ),
         format!(
             "CREATE TABLE IF NOT EXISTS {undo} (seq {sequence}, run text NOT NULL, step bigint NOT NULL, \
-             kind text NOT NULL, key text NOT NULL, before text)"
+             kind text NOT NULL, key text NOT NULL, before text, mark text)"
         ),
         format!(
             "CREATE TABLE IF NOT EXISTS {} (name text PRIMARY KEY, description text NOT NULL DEFAULT '')",

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::super::error::translate;
+use super::super::Postgres;
 use super::super::rebuild::{self, Rebuild};
 use super::{checkpoint, probes};
 use crate::backends::database::load::positions::Positions;
@@ -37,28 +38,27 @@ enum Message {
     Finish,
 }
 
-/// Begins a bare load, or gives the connection back when the table is not empty any more.
-pub async fn begin(
-    mut connection: PoolConnection<Postgres>,
-    spec: &LoadSpec,
-) -> Result<Result<BareLoad, PoolConnection<Postgres>>, DatabaseError> {
+/// Begins a bare load; `None` when the table is not empty any more.
+pub async fn begin(database: &Postgres, spec: &LoadSpec) -> Result<Option<BareLoad>, DatabaseError> {
     let table = qualified(&spec.namespace, &spec.table);
-    run(&mut connection, "BEGIN").await?;
-    let prepared = prepare(&mut connection, spec, &table).await;
-    match prepared {
+    let mut connection = database.acquire(&spec.namespace).await?;
+    run(&mut connection, &database.begin_sql(&spec.namespace)).await?;
+    match prepare(&mut connection, spec, &table).await {
         Ok(Some(rebuild)) => {
             let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
             let job = Job { spec: spec.clone(), table, rebuild, positions: Positions::default() };
             let task = tokio::spawn(job.carry_out(connection, receiver));
-            Ok(Ok(BareLoad { sender: Some(sender), task }))
+            Ok(Some(BareLoad { sender: Some(sender), task }))
         }
         Ok(None) => {
             run(&mut connection, "ROLLBACK").await?;
-            Ok(Err(connection))
+            Ok(None)
         }
         Err(error) => {
-            // The first error is the one to tell; a connection that cannot roll back is closed by its pool.
-            let _ = run(&mut connection, "ROLLBACK").await;
+            // The first error is the one to tell; a connection that cannot roll back is not used again.
+            if run(&mut connection, "ROLLBACK").await.is_err() {
+                drop(connection.detach());
+            }
             Err(error)
         }
     }
@@ -69,13 +69,12 @@ async fn prepare(
     spec: &LoadSpec,
     table: &str,
 ) -> Result<Option<Rebuild>, DatabaseError> {
-    run(connection, "SET LOCAL lock_timeout = '2s'").await?;
     run(connection, &format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await?;
     let filled: bool = sqlx::query_scalar(AssertSqlSafe(format!("SELECT EXISTS (SELECT 1 FROM {table})")))
         .fetch_one(&mut *connection)
         .await
         .map_err(translate)?;
-    if filled {
+    if filled || !is_plain(connection, table).await? {
         return Ok(None);
     }
     let rebuild = rebuild::of(connection, &spec.namespace, &spec.table).await?;
@@ -88,6 +87,20 @@ async fn prepare(
     // Sorting for the indexes in one pass; the default of 64 MB spills a million e-mail addresses.
     run(connection, "SET LOCAL maintenance_work_mem = '256MB'").await?;
     Ok(Some(rebuild))
+}
+
+/// Whether rows of the table lie in one file in the order in which they come, and nothing but
+/// constraints looks at them: no partitions, no triggers, no rules.
+async fn is_plain(connection: &mut PgConnection, table: &str) -> Result<bool, DatabaseError> {
+    sqlx::query_scalar(
+        "SELECT c.relkind = 'r' AND NOT c.relispartition AND NOT c.relhasrules AND NOT c.relhassubclass \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) \
+         FROM pg_catalog.pg_class c WHERE c.oid = $1::regclass",
+    )
+    .bind(table)
+    .fetch_one(connection)
+    .await
+    .map_err(translate)
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), DatabaseError> {
@@ -104,7 +117,7 @@ struct Job {
 impl Job {
     async fn carry_out(
         mut self,
-        mut connection: PoolConnection<Postgres>,
+        mut connection: PoolConnection<sqlx::Postgres>,
         receiver: mpsc::Receiver<Message>,
     ) -> Result<Written, DatabaseError> {
         match self.in_transaction(&mut connection, receiver).await {

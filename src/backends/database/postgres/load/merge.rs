@@ -31,11 +31,10 @@ pub async fn stage_into_table(connection: &mut PgConnection, spec: &LoadSpec) ->
             counts.insert("skipped", matched);
         } else {
             execute(connection, spec, &before_images(spec)).await?;
-            let updated = sqlx::query(AssertSqlSafe(update(spec)))
-                .execute(&mut *connection)
-                .await
-                .map_err(translate)?
-                .rows_affected();
+            let updated = match update(spec) {
+                Some(sql) => execute(connection, spec, &sql).await?,
+                None => 0,
+            };
             counts.insert("updated", updated);
             counts.insert("unchanged", matched.saturating_sub(updated));
         }
@@ -81,8 +80,8 @@ fn insert(spec: &LoadSpec) -> String {
     format!(
         "WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} s \
          WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {on}) ORDER BY {POSITION} \
-         ON CONFLICT ({key}) DO NOTHING RETURNING {key}) \
-         INSERT INTO {journal} (run, step, kind, key) SELECT $1, $2, 'insert', {text} FROM new",
+         ON CONFLICT ({key}) DO NOTHING RETURNING {key}, xmin::text AS mark) \
+         INSERT INTO {journal} (run, step, kind, key, mark) SELECT $1, $2, 'insert', {text}, new.mark FROM new",
         on = matching("t", &spec.key, "s", &spec.key),
         journal = journal(spec),
         text = key_text("new.", &spec.key),
@@ -134,7 +133,9 @@ fn before_images(spec: &LoadSpec) -> String {
     )
 }
 
-fn update(spec: &LoadSpec) -> String {
+/// Updates what would change; the journal learns by which mark the row is known until somebody
+/// else changes it.
+fn update(spec: &LoadSpec) -> Option<String> {
     let assignments: Vec<String> = assignable(spec)
         .iter()
         .map(|c| {
@@ -146,11 +147,20 @@ fn update(spec: &LoadSpec) -> String {
             }
         })
         .collect();
-    let (table, on) = (qualified(&spec.namespace, &spec.table), matching("t", &spec.key, "s", &spec.key));
     if assignments.is_empty() {
-        return format!("UPDATE {table} t SET {0} = {0} WHERE false", identifier(spec.key.first().map_or("", String::as_str)));
+        return None;
     }
-    format!("UPDATE {table} t SET {} FROM {STAGE} s WHERE {on} AND {}", assignments.join(", "), would_change(spec))
+    let (table, on) = (qualified(&spec.namespace, &spec.table), matching("t", &spec.key, "s", &spec.key));
+    Some(format!(
+        "WITH changed AS (UPDATE {table} t SET {} FROM {STAGE} s WHERE {on} AND {} \
+         RETURNING {} AS key, t.xmin::text AS mark) \
+         UPDATE {} u SET mark = changed.mark FROM changed \
+         WHERE u.run = $1 AND u.step = $2 AND u.kind = 'update' AND u.key = changed.key",
+        assignments.join(", "),
+        would_change(spec),
+        key_text("t.", &spec.key),
+        journal(spec)
+    ))
 }
 
 fn remember_keys(spec: &LoadSpec) -> String {

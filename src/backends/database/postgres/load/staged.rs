@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::super::Postgres;
 use super::super::error::translate;
 use super::bare::wrong_form;
 use super::checkpoint::{self, Place};
@@ -22,7 +22,7 @@ use crate::backends::database::DatabaseError;
 
 /// A staged load in progress.
 pub struct StagedLoad {
-    connection: PoolConnection<Postgres>,
+    database: Postgres,
     spec: LoadSpec,
     counts: BTreeMap<String, u64>,
     position: u64,
@@ -30,14 +30,14 @@ pub struct StagedLoad {
 
 impl StagedLoad {
     /// Goes on from the checkpoint that the specification names, or begins.
-    pub fn begin(connection: PoolConnection<Postgres>, spec: &LoadSpec) -> Self {
+    pub fn begin(database: &Postgres, spec: &LoadSpec) -> Self {
         let counts = spec.resume.as_ref().and_then(|c| serde_json::from_value(c.state.get("counts")?.clone()).ok());
         let position = spec.resume.as_ref().map_or(0, |c| c.position);
-        Self { connection, spec: spec.clone(), counts: counts.unwrap_or_default(), position }
+        Self { database: database.clone(), spec: spec.clone(), counts: counts.unwrap_or_default(), position }
     }
 
     async fn batch(&mut self, bytes: Bytes, position: u64) -> Result<Written, DatabaseError> {
-        let mut transaction = self.connection.begin().await.map_err(translate)?;
+        let mut transaction = self.database.begin(&self.spec.namespace).await?;
         stage(&mut transaction, &self.spec, bytes).await?;
         let mut refused = probes::of_stage(&mut transaction, &self.spec).await?;
         if !self.spec.reject && !refused.is_empty() {
@@ -69,8 +69,7 @@ fn place(spec: &LoadSpec) -> Place<'_> {
 async fn stage(connection: &mut PgConnection, spec: &LoadSpec, bytes: Bytes) -> Result<(), DatabaseError> {
     let columns = list("", &spec.columns);
     let create = format!(
-        "SET LOCAL lock_timeout = '2s'; \
-         CREATE TEMPORARY TABLE \"_fixtool_stage\" ON COMMIT DROP AS SELECT NULL::bigint AS {POSITION}, {columns} FROM {} WITH NO DATA",
+        "CREATE TEMPORARY TABLE \"_fixtool_stage\" ON COMMIT DROP AS SELECT NULL::bigint AS {POSITION}, {columns} FROM {} WITH NO DATA",
         qualified(&spec.namespace, &spec.table)
     );
     sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *connection).await.map_err(translate)?;
@@ -110,7 +109,7 @@ impl LoadSession for StagedLoad {
 
     async fn finish(mut self: Box<Self>) -> Result<Written, DatabaseError> {
         let state = serde_json::json!({ "road": "staged", "counts": self.counts });
-        let mut transaction = self.connection.begin().await.map_err(translate)?;
+        let mut transaction = self.database.begin(&self.spec.namespace).await?;
         merge::advance_sequences(&mut transaction, &self.spec).await?;
         checkpoint::write(&mut transaction, &place(&self.spec), self.position, (true, state)).await?;
         transaction.commit().await.map_err(translate)?;

@@ -62,7 +62,8 @@ async fn staged(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Unlo
     let removed = execute(
         connection,
         spec,
-        &format!("DELETE FROM {table} t USING {journal} u WHERE {mine} AND u.kind = 'insert' AND u.key = {key_of_row}"),
+        &format!("DELETE FROM {table} t USING {journal} u WHERE {mine} AND u.kind = 'insert' AND u.key = {key_of_row} \
+             AND u.mark = t.xmin::text"),
     )
     .await?;
     let assignments: Vec<String> =
@@ -72,7 +73,8 @@ async fn staged(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Unlo
         connection,
         spec,
         &format!(
-            "UPDATE {table} t SET {} FROM {image} WHERE {mine} AND u.kind = 'update' AND {}",
+            "UPDATE {table} t SET {} FROM {image} WHERE {mine} AND u.kind = 'update' AND {} \
+             AND u.mark = t.xmin::text",
             assignments.join(", "),
             matching("t", key, "b", key)
         ),

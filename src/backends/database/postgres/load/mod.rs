@@ -1,0 +1,71 @@
+//! Bulk loading into PostgreSQL: the bare road for an empty table, the staged one for a filled one.
+
+pub mod bare;
+pub mod checkpoint;
+pub mod isolate;
+pub mod merge;
+pub mod probes;
+pub mod staged;
+pub mod unload;
+
+use sqlx::AssertSqlSafe;
+
+use super::Postgres;
+use super::error::translate;
+use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
+use crate::backends::database::quote::qualified;
+use crate::backends::database::{DatabaseError, Reader};
+use crate::model::Namespace;
+
+/// Begins to load one table.
+pub(super) async fn begin(database: &Postgres, spec: LoadSpec) -> Result<Box<dyn LoadSession>, DatabaseError> {
+    if spec.bare && spec.resume.is_none() {
+        if let Some(load) = bare::begin(database, &spec).await? {
+            return Ok(Box::new(load));
+        }
+    }
+    Ok(Box::new(staged::StagedLoad::begin(database, &spec)))
+}
+
+/// Takes back what a step loaded.
+pub(super) async fn unload(database: &Postgres, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
+    let Some(checkpoint) = database.checkpoint(&spec.namespace, &spec.run, spec.step).await? else {
+        return Ok(Unloaded::default());
+    };
+    let mut transaction = database.begin(&spec.namespace).await?;
+    let unloaded = unload::unload(&mut transaction, spec, &checkpoint).await?;
+    transaction.commit().await.map_err(translate)?;
+    Ok(unloaded)
+}
+
+/// Deletes what a source did not hold.
+pub(super) async fn delete_missing(database: &Postgres, spec: &MissingSpec) -> Result<u64, DatabaseError> {
+    let mut transaction = database.begin(&spec.namespace).await?;
+    let deleted = unload::delete_missing(&mut transaction, spec).await?;
+    let place = checkpoint::Place { namespace: &spec.namespace, run: &spec.run, step: spec.step };
+    let state = serde_json::json!({ "road": "staged", "counts": { "deleted": deleted } });
+    checkpoint::write(&mut transaction, &place, 0, (true, state)).await?;
+    transaction.commit().await.map_err(translate)?;
+    Ok(deleted)
+}
+
+/// Rows that were refused in durable batches.
+pub(super) async fn refused(
+    database: &Postgres,
+    namespace: &Namespace,
+    run: &str,
+    step: u32,
+) -> Result<Vec<Refused>, DatabaseError> {
+    let sql = format!(
+        "SELECT before FROM {} WHERE run = $1 AND step = $2 AND kind = 'refused' ORDER BY key::bigint",
+        qualified(namespace, "_fixtool_undo")
+    );
+    let mut transaction = database.begin(namespace).await?;
+    let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(run)
+        .bind(i64::from(step))
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(translate)?;
+    Ok(lines.iter().filter_map(|line| Refused::from_json(line)).collect())
+}

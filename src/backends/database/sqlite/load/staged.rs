@@ -1,0 +1,150 @@
+//! The staged road: a filled table is loaded through a temporary table, batch by batch, each in
+//! one transaction with its checkpoint.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::super::Sqlite;
+use super::super::error::translate;
+use super::bare::run;
+use super::checkpoint::{self, Place};
+use super::insert::Inserter;
+use super::probes::{POSITION, STAGE};
+use super::{merge, probes};
+use crate::backends::database::DatabaseError;
+use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
+use crate::backends::database::quote::{identifier, list};
+use crate::model::{Row, Value};
+
+/// A staged load in progress.
+pub struct StagedLoad {
+    connection: PoolConnection<sqlx::Sqlite>,
+    spec: LoadSpec,
+    counts: BTreeMap<String, u64>,
+    position: u64,
+}
+
+impl StagedLoad {
+    /// Goes on from the checkpoint that the specification names, or begins.
+    pub async fn begin(database: &Sqlite, spec: &LoadSpec) -> Result<Self, DatabaseError> {
+        let mut connection = database.pool(&spec.namespace).await?.acquire().await.map_err(translate)?;
+        run(&mut connection, &format!("DROP TABLE IF EXISTS {STAGE}")).await?;
+        let create = format!(
+            "CREATE TEMP TABLE \"_fixtool_stage\" AS SELECT 0 AS {POSITION}, {} FROM main.{} WHERE 0",
+            list("", &spec.columns),
+            identifier(&spec.table)
+        );
+        run(&mut connection, &create).await?;
+        let counts = spec.resume.as_ref().and_then(|c| serde_json::from_value(c.state.get("counts")?.clone()).ok());
+        let position = spec.resume.as_ref().map_or(0, |c| c.position);
+        Ok(Self { connection, spec: spec.clone(), counts: counts.unwrap_or_default(), position })
+    }
+
+    async fn batch(&mut self, ordinals: Vec<u64>, rows: Vec<Row>, position: u64) -> Result<Written, DatabaseError> {
+        run(&mut self.connection, "BEGIN IMMEDIATE").await?;
+        match self.in_transaction(ordinals, rows, position).await {
+            Ok((written, totals)) if self.spec.reject || written.refused.is_empty() => {
+                run(&mut self.connection, "COMMIT").await?;
+                self.counts = totals;
+                self.position = position;
+                Ok(written)
+            }
+            Ok((written, _)) => {
+                run(&mut self.connection, "ROLLBACK").await?;
+                Ok(Written { refused: written.refused, ..Written::default() })
+            }
+            Err(error) => {
+                // The first error is the one to tell; SQLite may have rolled back by itself.
+                let _ = run(&mut self.connection, "ROLLBACK").await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn in_transaction(
+        &mut self,
+        ordinals: Vec<u64>,
+        rows: Vec<Row>,
+        position: u64,
+    ) -> Result<(Written, BTreeMap<String, u64>), DatabaseError> {
+        let connection = &mut *self.connection;
+        stage(connection, &self.spec, ordinals, rows).await?;
+        let mut refused = probes::of_stage(connection, &self.spec).await?;
+        if !self.spec.reject && !refused.is_empty() {
+            return Ok((Written { refused, ..Written::default() }, BTreeMap::new()));
+        }
+        drop_refused(connection, &refused).await?;
+        let mut counts = merge::merge(connection, &self.spec, &mut refused).await?;
+        counts.retain(|_, amount| *amount > 0);
+        let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
+        checkpoint::remember_refused(connection, &place, &refused).await?;
+        let mut totals = self.counts.clone();
+        for (name, amount) in &counts {
+            *totals.entry((*name).to_owned()).or_default() += amount;
+        }
+        *totals.entry("refused".to_owned()).or_default() += refused.len() as u64;
+        let state = serde_json::json!({ "road": "staged", "counts": totals });
+        checkpoint::write(connection, &place, position, (false, state)).await?;
+        Ok((Written { counts, refused }, totals))
+    }
+}
+
+async fn stage(
+    connection: &mut SqliteConnection,
+    spec: &LoadSpec,
+    ordinals: Vec<u64>,
+    rows: Vec<Row>,
+) -> Result<(), DatabaseError> {
+    run(connection, &format!("DELETE FROM {STAGE}")).await?;
+    let mut columns = vec!["_fixtool_position".to_owned()];
+    columns.extend(spec.columns.iter().cloned());
+    let mut inserter = Inserter::into_table(STAGE, &columns);
+    for (ordinal, mut row) in ordinals.into_iter().zip(rows) {
+        row.insert(0, Value::Int(i64::try_from(ordinal).unwrap_or(i64::MAX)));
+        inserter.push(row, connection).await?;
+    }
+    inserter.flush(connection).await
+}
+
+async fn drop_refused(connection: &mut SqliteConnection, refused: &[Refused]) -> Result<(), DatabaseError> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<u64> = refused.iter().map(|r| r.ordinal).collect();
+    let sql = format!("DELETE FROM {STAGE} WHERE {POSITION} IN (SELECT value FROM json_each(?1))");
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(serde_json::json!(rows).to_string())
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(translate)
+}
+
+#[async_trait]
+impl LoadSession for StagedLoad {
+    fn durable_by_batch(&self) -> bool {
+        true
+    }
+
+    fn encoding(&self) -> Encoding {
+        Encoding::Values
+    }
+
+    async fn write(&mut self, batch: RowBatch) -> Result<Written, DatabaseError> {
+        let EncodedRows::Values(rows) = batch.rows else {
+            return Err(super::wrong_form());
+        };
+        self.batch(batch.ordinals, rows, batch.position).await
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<Written, DatabaseError> {
+        let state = serde_json::json!({ "road": "staged", "counts": self.counts });
+        let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
+        checkpoint::write(&mut self.connection, &place, self.position, (true, state)).await?;
+        run(&mut self.connection, &format!("DROP TABLE IF EXISTS {STAGE}")).await?;
+        Ok(Written::default())
+    }
+}

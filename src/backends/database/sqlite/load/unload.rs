@@ -1,0 +1,117 @@
+//! Taking a load back: rows that it inserted are removed, rows that it changed become what they
+//! were.
+
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::super::error::translate;
+use super::merge::{before_image, restored};
+use super::probes::key_text;
+use crate::backends::database::DatabaseError;
+use crate::backends::database::load::{MissingSpec, UnloadSpec, Unloaded};
+use crate::backends::database::quote::{identifier, list, literal};
+use crate::backends::database::{DatabaseErrorKind};
+use crate::model::Engine;
+
+/// Takes back one step of a run, in the transaction of the caller.
+pub async fn unload(connection: &mut SqliteConnection, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
+    let table = identifier(&spec.table);
+    let key = key_text("t.", &spec.definition.primary_key);
+    let mine = format!("u.run = {} AND u.step = {}", literal(&spec.run), spec.step);
+    let entries = number(
+        connection,
+        format!("SELECT count(*) FROM _fixtool_undo u WHERE {mine} AND u.kind IN ('insert', 'update', 'delete')"),
+    )
+    .await?;
+    let inserted = format!("{key} IN (SELECT u.key FROM _fixtool_undo u WHERE {mine} AND u.kind = 'insert')");
+    refuse_if_referenced(connection, spec, &inserted).await?;
+    let removed = execute(connection, format!("DELETE FROM {table} AS t WHERE {inserted}")).await?;
+    let names: Vec<String> = spec.definition.columns.keys().cloned().collect();
+    let cells: Vec<String> =
+        spec.definition.columns.values().enumerate().map(|(place, c)| restored(&c.logical, place)).collect();
+    let assignments: Vec<String> =
+        names.iter().zip(&cells).map(|(name, cell)| format!("{} = {cell}", identifier(name))).collect();
+    let changed = execute(
+        connection,
+        format!(
+            "UPDATE {table} AS t SET {} FROM _fixtool_undo u WHERE {mine} AND u.kind = 'update' AND u.key = {key}",
+            assignments.join(", ")
+        ),
+    )
+    .await?;
+    let returned = execute(
+        connection,
+        format!(
+            "INSERT INTO {table} ({}) SELECT {} FROM _fixtool_undo u WHERE {mine} AND u.kind = 'delete'",
+            list("", &names),
+            cells.join(", ")
+        ),
+    )
+    .await?;
+    for table in ["_fixtool_undo", "_fixtool_checkpoint"] {
+        execute(connection, format!("DELETE FROM {table} AS u WHERE {mine}")).await?;
+    }
+    let kept = entries.saturating_sub(removed + changed + returned);
+    Ok(Unloaded { removed, restored: changed + returned, kept })
+}
+
+/// A row that others point at is not removed: a cascade would take rows that the load never made.
+async fn refuse_if_referenced(
+    connection: &mut SqliteConnection,
+    spec: &UnloadSpec,
+    ours: &str,
+) -> Result<(), DatabaseError> {
+    let sql = format!(
+        "SELECT m.name, group_concat('c.\"' || replace(f.\"from\", '\"', '\"\"') || '\" = t.\"' || \
+         replace(coalesce(f.\"to\", {}), '\"', '\"\"') || '\"', ' AND ') \
+         FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f \
+         WHERE m.type = 'table' AND f.\"table\" = {} COLLATE NOCASE AND m.name <> {} GROUP BY m.name, f.id",
+        literal(spec.definition.primary_key.first().map_or("", String::as_str)),
+        literal(&spec.table),
+        literal(&spec.table)
+    );
+    let children: Vec<(String, String)> =
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *connection).await.map_err(translate)?;
+    for (child, condition) in children {
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM {} t JOIN {} c ON {condition} WHERE {ours})",
+            identifier(&spec.table),
+            identifier(&child)
+        );
+        if number(connection, sql).await? > 0 {
+            return Err(DatabaseError::new(
+                Engine::Sqlite,
+                DatabaseErrorKind::Constraint,
+                format!("rows of '{child}' point at rows of '{}' that the load inserted", spec.table),
+            )
+            .with_help("undo what loaded those rows first; 'fixtool op log' lists it"));
+        }
+    }
+    Ok(())
+}
+
+async fn execute(connection: &mut SqliteConnection, sql: String) -> Result<u64, DatabaseError> {
+    sqlx::query(AssertSqlSafe(sql)).execute(connection).await.map(|done| done.rows_affected()).map_err(translate)
+}
+
+async fn number(connection: &mut SqliteConnection, sql: String) -> Result<u64, DatabaseError> {
+    let value: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await.map_err(translate)?;
+    Ok(value.unsigned_abs())
+}
+
+/// Deletes the rows whose keys the source did not hold, with before-images.
+pub async fn delete_missing(connection: &mut SqliteConnection, spec: &MissingSpec) -> Result<u64, DatabaseError> {
+    let (table, run) = (identifier(&spec.table), literal(&spec.run));
+    let seen = format!("u.run = {run} AND u.step = {} AND u.kind = 'seen'", spec.loaded_by);
+    let key = key_text("t.", &spec.key);
+    let missing = format!("NOT EXISTS (SELECT 1 FROM _fixtool_undo u WHERE {seen} AND u.key = {key})");
+    let remember = format!(
+        "INSERT INTO _fixtool_undo (run, step, kind, key, before) SELECT {run}, {}, 'delete', {key}, {} \
+         FROM {table} t WHERE {missing}",
+        spec.step,
+        before_image(&spec.definition)
+    );
+    execute(connection, remember).await?;
+    let deleted = execute(connection, format!("DELETE FROM {table} AS t WHERE {missing}")).await?;
+    execute(connection, format!("DELETE FROM _fixtool_undo AS u WHERE {seen}")).await?;
+    Ok(deleted)
+}
