@@ -13,8 +13,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::super::error::translate;
 use super::super::Postgres;
+use super::super::error::translate;
 use super::super::rebuild::{self, Rebuild};
 use super::{checkpoint, probes};
 use crate::backends::database::load::positions::Positions;

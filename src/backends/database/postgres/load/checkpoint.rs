@@ -1,12 +1,12 @@
 //! Checkpoints of a load, written in the transaction of the rows that they speak of.
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::error::translate;
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::LoadSpec;
 use crate::backends::database::quote::qualified;
-use crate::model::Namespace;
+use crate::model::{Checkpoint, Namespace};
 
 /// Writes the first and last checkpoint of a bare load. Its rows are known by the id of this
 /// transaction, which the server stores in each of them.
@@ -59,4 +59,30 @@ pub async fn write(
         .await
         .map(drop)
         .map_err(translate)
+}
+
+/// The checkpoint of one step of one run.
+pub async fn read(connection: &mut PgConnection, place: &Place<'_>) -> Result<Option<Checkpoint>, DatabaseError> {
+    let sql = format!(
+        "SELECT position, finished, state FROM {} WHERE run = $1 AND step = $2",
+        qualified(place.namespace, "_fixtool_checkpoint")
+    );
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .bind(place.run)
+        .bind(i64::from(place.step))
+        .fetch_optional(connection)
+        .await
+        .map_err(translate)?;
+    row.map(|row| {
+        let position: i64 = row.try_get(0).map_err(translate)?;
+        let state: String = row.try_get(2).map_err(translate)?;
+        Ok(Checkpoint {
+            run: place.run.to_owned(),
+            step: place.step,
+            position: position.unsigned_abs(),
+            finished: row.try_get(1).map_err(translate)?,
+            state: serde_json::from_str(&state).unwrap_or_default(),
+        })
+    })
+    .transpose()
 }

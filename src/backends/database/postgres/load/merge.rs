@@ -203,7 +203,10 @@ pub async fn remember_refused(
 pub async fn advance_sequences(connection: &mut PgConnection, spec: &LoadSpec) -> Result<(), DatabaseError> {
     let table = qualified(&spec.namespace, &spec.table);
     for column in &spec.columns {
-        if !matches!(spec.definition.columns.get(column).map(|c| &c.logical), Some(LogicalType::Int | LogicalType::BigInt)) {
+        if !matches!(
+            spec.definition.columns.get(column).map(|c| &c.logical),
+            Some(LogicalType::Int | LogicalType::BigInt)
+        ) {
             continue;
         }
         let sql = format!(
@@ -212,12 +215,7 @@ pub async fn advance_sequences(connection: &mut PgConnection, spec: &LoadSpec) -
              AND m > coalesce(pg_sequence_last_value(s::regclass), 0)",
             name = identifier(column)
         );
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(&table)
-            .bind(column)
-            .execute(&mut *connection)
-            .await
-            .map_err(translate)?;
+        sqlx::query(AssertSqlSafe(sql)).bind(&table).bind(column).execute(&mut *connection).await.map_err(translate)?;
     }
     Ok(())
 }

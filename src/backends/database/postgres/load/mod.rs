@@ -12,9 +12,9 @@ use sqlx::AssertSqlSafe;
 
 use super::Postgres;
 use super::error::translate;
+use crate::backends::database::DatabaseError;
 use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
 use crate::backends::database::quote::qualified;
-use crate::backends::database::{DatabaseError, Reader};
 use crate::model::Namespace;
 
 /// Begins to load one table.
@@ -29,10 +29,11 @@ pub(super) async fn begin(database: &Postgres, spec: LoadSpec) -> Result<Box<dyn
 
 /// Takes back what a step loaded.
 pub(super) async fn unload(database: &Postgres, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
-    let Some(checkpoint) = database.checkpoint(&spec.namespace, &spec.run, spec.step).await? else {
+    let mut transaction = database.begin(&spec.namespace).await?;
+    let place = checkpoint::Place { namespace: &spec.namespace, run: &spec.run, step: spec.step };
+    let Some(checkpoint) = checkpoint::read(&mut transaction, &place).await? else {
         return Ok(Unloaded::default());
     };
-    let mut transaction = database.begin(&spec.namespace).await?;
     let unloaded = unload::unload(&mut transaction, spec, &checkpoint).await?;
     transaction.commit().await.map_err(translate)?;
     Ok(unloaded)

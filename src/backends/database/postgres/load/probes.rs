@@ -177,11 +177,7 @@ pub fn key_text(prefix: &str, key: &[String]) -> String {
 }
 
 /// Rows that would collide with a row of the table.
-async fn existing(
-    connection: &mut PgConnection,
-    spec: &LoadSpec,
-    key: &[String],
-) -> Result<Vec<u64>, DatabaseError> {
+async fn existing(connection: &mut PgConnection, spec: &LoadSpec, key: &[String]) -> Result<Vec<u64>, DatabaseError> {
     let table = qualified(&spec.namespace, &spec.table);
     let same_row = if key == spec.key {
         if spec.conflict != Conflict::Error {

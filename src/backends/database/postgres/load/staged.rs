@@ -14,11 +14,11 @@ use super::super::Postgres;
 use super::super::error::translate;
 use super::bare::wrong_form;
 use super::checkpoint::{self, Place};
-use super::{isolate, merge};
 use super::probes::{self, POSITION, STAGE};
+use super::{isolate, merge};
+use crate::backends::database::DatabaseError;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
 use crate::backends::database::quote::{list, qualified};
-use crate::backends::database::DatabaseError;
 
 /// A staged load in progress.
 pub struct StagedLoad {

@@ -55,19 +55,25 @@ async fn staged(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Unlo
     let key = &spec.definition.primary_key;
     let all: Vec<String> = spec.definition.columns.keys().cloned().collect();
     let mine = "u.run = $1 AND u.step = $2";
-    let entries = number(connection, spec, &format!("SELECT count(*) FROM {journal} u WHERE {mine} AND u.kind IN ('insert', 'update', 'delete')")).await?;
+    let entries = number(
+        connection,
+        spec,
+        &format!("SELECT count(*) FROM {journal} u WHERE {mine} AND u.kind IN ('insert', 'update', 'delete')"),
+    )
+    .await?;
     let key_of_row = key_text("t.", key);
     let referenced = format!("{key_of_row} IN (SELECT u.key FROM {journal} u WHERE {mine} AND u.kind = 'insert')");
     refuse_if_referenced_by_journal(connection, spec, &referenced).await?;
     let removed = execute(
         connection,
         spec,
-        &format!("DELETE FROM {table} t USING {journal} u WHERE {mine} AND u.kind = 'insert' AND u.key = {key_of_row} \
-             AND u.mark = t.xmin::text"),
+        &format!(
+            "DELETE FROM {table} t USING {journal} u WHERE {mine} AND u.kind = 'insert' AND u.key = {key_of_row} \
+             AND u.mark = t.xmin::text"
+        ),
     )
     .await?;
-    let assignments: Vec<String> =
-        all.iter().map(|c| format!("{0} = b.{0}", identifier(c))).collect();
+    let assignments: Vec<String> = all.iter().map(|c| format!("{0} = b.{0}", identifier(c))).collect();
     let image = format!("{journal} u, LATERAL jsonb_populate_record(NULL::{table}, u.before::jsonb) b");
     let restored = execute(
         connection,
@@ -126,11 +132,8 @@ async fn refuse_if_referenced(
             "SELECT EXISTS (SELECT 1 FROM {} t JOIN {child} c ON {condition} WHERE {ours})",
             qualified(&spec.namespace, &spec.table)
         );
-        let found: bool = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(xmin)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(translate)?;
+        let found: bool =
+            sqlx::query_scalar(AssertSqlSafe(sql)).bind(xmin).fetch_one(&mut *connection).await.map_err(translate)?;
         if found {
             return Err(referenced(spec, &child));
         }
@@ -165,10 +168,7 @@ fn referenced(spec: &UnloadSpec, child: &str) -> DatabaseError {
 }
 
 /// Tables whose foreign keys point at this one, each with its join condition; not the table itself.
-async fn children(
-    connection: &mut PgConnection,
-    spec: &UnloadSpec,
-) -> Result<Vec<(String, String)>, DatabaseError> {
+async fn children(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Vec<(String, String)>, DatabaseError> {
     let sql = "SELECT c.conrelid::regclass::text, \
         (SELECT string_agg(format('c.%I = t.%I', a.attname, b.attname), ' AND ') \
          FROM unnest(c.conkey, c.confkey) AS k (x, y) \
@@ -183,9 +183,7 @@ async fn children(
         .fetch_all(connection)
         .await
         .map_err(translate)?;
-    rows.iter()
-        .map(|row| Ok((row.try_get(0).map_err(translate)?, row.try_get(1).map_err(translate)?)))
-        .collect()
+    rows.iter().map(|row| Ok((row.try_get(0).map_err(translate)?, row.try_get(1).map_err(translate)?))).collect()
 }
 
 async fn forget(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<(), DatabaseError> {
@@ -208,7 +206,9 @@ pub async fn delete_missing(connection: &mut PgConnection, spec: &MissingSpec) -
          SELECT $1, $2, 'delete', {}, to_jsonb(t.*)::text FROM {table} t WHERE {missing}",
         key_text("t.", &spec.key)
     );
-    let forget = format!("DELETE FROM {journal} u WHERE u.run = $1 AND u.step = $3 AND u.kind = 'seen' AND $2::bigint IS NOT NULL");
+    let forget = format!(
+        "DELETE FROM {journal} u WHERE u.run = $1 AND u.step = $3 AND u.kind = 'seen' AND $2::bigint IS NOT NULL"
+    );
     let delete = format!("DELETE FROM {table} t WHERE {missing} AND $2::bigint IS NOT NULL");
     let mut deleted = 0;
     for (at, sql) in [remember, delete, forget].into_iter().enumerate() {

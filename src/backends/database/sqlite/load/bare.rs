@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
-use super::super::rebuild::{self, Rebuild};
 use super::super::Sqlite;
 use super::super::error::translate;
+use super::super::rebuild::{self, Rebuild};
 use super::checkpoint::{self, Place};
 use super::insert::Inserter;
 use super::probes;
@@ -32,8 +32,7 @@ pub async fn begin(database: &Sqlite, spec: &LoadSpec) -> Result<Option<BareLoad
     run(&mut connection, "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -32768; PRAGMA threads = 2").await?;
     run(&mut connection, "BEGIN IMMEDIATE").await?;
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", identifier(&spec.table));
-    let filled: bool =
-        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.map_err(translate)?;
+    let filled: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.map_err(translate)?;
     if filled || !is_plain(&mut connection, &spec.table).await? {
         // Nothing was changed; closing rolls back.
         connection.close().await.map_err(translate)?;
@@ -100,10 +99,8 @@ impl BareLoad {
     }
 
     async fn take_out(&mut self, found: BTreeMap<i64, Refused>) -> Result<Vec<Refused>, DatabaseError> {
-        let sql = format!(
-            "DELETE FROM {} WHERE rowid IN (SELECT value FROM json_each(?1))",
-            identifier(&self.spec.table)
-        );
+        let sql =
+            format!("DELETE FROM {} WHERE rowid IN (SELECT value FROM json_each(?1))", identifier(&self.spec.table));
         let rows: Vec<i64> = found.keys().copied().collect();
         sqlx::query(AssertSqlSafe(sql))
             .bind(serde_json::json!(rows).to_string())
@@ -113,11 +110,7 @@ impl BareLoad {
         let ordinal = |row: u64| self.positions.ordinal(row.saturating_sub(1)).unwrap_or(row);
         Ok(found
             .into_values()
-            .map(|refused| Refused {
-                ordinal: ordinal(refused.ordinal),
-                other: refused.other.map(ordinal),
-                ..refused
-            })
+            .map(|refused| Refused { ordinal: ordinal(refused.ordinal), other: refused.other.map(ordinal), ..refused })
             .collect())
     }
 

@@ -1,11 +1,11 @@
 //! Checkpoints of a load, written in the transaction of the rows that they speak of.
 
-use sqlx::SqliteConnection;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::super::error::translate;
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::Refused;
-use crate::model::Namespace;
+use crate::model::{Checkpoint, Namespace};
 
 /// Whose checkpoint it is.
 pub struct Place<'a> {
@@ -71,4 +71,26 @@ pub async fn refused(connection: &mut SqliteConnection, run: &str, step: u32) ->
     .await
     .map_err(translate)?;
     Ok(lines.iter().filter_map(|line| Refused::from_json(line)).collect())
+}
+
+/// The checkpoint of one step of one run.
+pub async fn read(connection: &mut SqliteConnection, place: &Place<'_>) -> Result<Option<Checkpoint>, DatabaseError> {
+    let row = sqlx::query("SELECT position, finished, state FROM _fixtool_checkpoint WHERE run = ?1 AND step = ?2")
+        .bind(place.run)
+        .bind(i64::from(place.step))
+        .fetch_optional(connection)
+        .await
+        .map_err(translate)?;
+    row.map(|row| {
+        let position: i64 = row.try_get(0).map_err(translate)?;
+        let state: String = row.try_get(2).map_err(translate)?;
+        Ok(Checkpoint {
+            run: place.run.to_owned(),
+            step: place.step,
+            position: position.unsigned_abs(),
+            finished: row.try_get(1).map_err(translate)?,
+            state: serde_json::from_str(&state).unwrap_or_default(),
+        })
+    })
+    .transpose()
 }

@@ -87,7 +87,8 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
     let table = identifier(&spec.table);
     let staged = number(connection, format!("SELECT count(*) FROM {STAGE}")).await?;
     if spec.remember_keys {
-        execute(connection, journal(spec, "seen", &format!("{}, NULL FROM {STAGE} s", key_text("s.", &spec.key)))).await?;
+        execute(connection, journal(spec, "seen", &format!("{}, NULL FROM {STAGE} s", key_text("s.", &spec.key))))
+            .await?;
     }
     let mut matched = 0;
     if !spec.key.is_empty() && spec.conflict != Conflict::Error {
@@ -97,7 +98,11 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
             counts.insert("skipped", matched);
         } else {
             let image = before_image(&spec.definition);
-            let from = format!("{}, {image} FROM {table} t JOIN {STAGE} s ON {on} WHERE {}", key_text("t.", &spec.key), would_change(spec));
+            let from = format!(
+                "{}, {image} FROM {table} t JOIN {STAGE} s ON {on} WHERE {}",
+                key_text("t.", &spec.key),
+                would_change(spec)
+            );
             execute(connection, journal(spec, "update", &from)).await?;
             let updated = match update(spec, &on) {
                 Some(sql) => execute(connection, sql).await?,
@@ -147,7 +152,8 @@ fn would_change(spec: &LoadSpec) -> String {
         .filter(|c| !spec.key.contains(c))
         .map(|c| {
             let name = identifier(c);
-            let given = if spec.conflict == Conflict::Merge { format!("s.{name} IS NOT NULL AND ") } else { String::new() };
+            let given =
+                if spec.conflict == Conflict::Merge { format!("s.{name} IS NOT NULL AND ") } else { String::new() };
             format!("({given}t.{name} IS NOT s.{name})")
         })
         .collect();

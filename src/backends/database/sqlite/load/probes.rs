@@ -118,10 +118,7 @@ async fn duplicates(
         list("r.", key)
     );
     let found = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
-    found
-        .iter()
-        .map(|row| Ok((row.try_get(0).map_err(translate)?, row.try_get(1).map_err(translate)?)))
-        .collect()
+    found.iter().map(|row| Ok((row.try_get(0).map_err(translate)?, row.try_get(1).map_err(translate)?))).collect()
 }
 
 async fn orphans(

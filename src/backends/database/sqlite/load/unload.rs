@@ -7,9 +7,9 @@ use super::super::error::translate;
 use super::merge::{before_image, restored};
 use super::probes::key_text;
 use crate::backends::database::DatabaseError;
+use crate::backends::database::DatabaseErrorKind;
 use crate::backends::database::load::{MissingSpec, UnloadSpec, Unloaded};
 use crate::backends::database::quote::{identifier, list, literal};
-use crate::backends::database::{DatabaseErrorKind};
 use crate::model::Engine;
 
 /// Takes back one step of a run, in the transaction of the caller.
