@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +46,7 @@ impl StepContext {
 
     /// Adds to the meter, in the unit of the action's size.
     pub fn advance(&self, amount: u64) {
-        let done = self.done.fetch_add(amount, Ordering::Relaxed) + amount;
+        let done = self.done.fetch_add(amount, Ordering::Relaxed).saturating_add(amount);
         self.sink.emit(&Event::StepAdvanced { target: self.target.clone(), step: self.step, done });
     }
 
@@ -53,6 +54,17 @@ impl StepContext {
     pub fn set_done(&self, done: u64) {
         self.done.store(done, Ordering::Relaxed);
         self.sink.emit(&Event::StepAdvanced { target: self.target.clone(), step: self.step, done });
+    }
+
+    /// Tells that a try failed and when the next one comes.
+    pub(super) fn retried(&self, attempt: u32, wait: Duration, error: &dyn std::fmt::Display) {
+        self.sink.emit(&Event::StepRetried {
+            target: self.target.clone(),
+            step: self.step,
+            attempt,
+            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            reason: error.to_string(),
+        });
     }
 
     /// Tells the user something that is not an error.

@@ -36,7 +36,7 @@ impl Failure for LedgerError {
 /// What is written when a run begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStart {
-    /// The run's id: a UUIDv7 in hex, so that ids sort by time.
+    /// The run's id: a `UUIDv7` in hex, so that ids sort by time.
     pub run: String,
     /// The fleet run that it is a part of.
     pub parent: Option<String>,

@@ -52,6 +52,20 @@ pub enum RunStatus {
     Interrupted,
 }
 
+impl RunStatus {
+    /// The words shown in lists.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::NothingToDo => "nothing to do",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// What one run did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {

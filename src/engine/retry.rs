@@ -1,0 +1,132 @@
+//! Failures that pass by themselves are tried again: exponential backoff with jitter.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::Failure;
+
+/// How often and after how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Tries without progress before it is given up, the first included; at least one.
+    pub attempts: u32,
+    /// Wait after the first failure; doubles with each further one.
+    pub base: Duration,
+    /// The longest wait.
+    pub cap: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// Twelve tries over about a minute: enough for a database server to be started again.
+    fn default() -> Self {
+        Self { attempts: 12, base: Duration::from_millis(200), cap: Duration::from_secs(10) }
+    }
+}
+
+impl RetryPolicy {
+    /// No second try.
+    pub fn never() -> Self {
+        Self { attempts: 1, ..Self::default() }
+    }
+
+    /// Whether a failure after so many tries is given up.
+    pub fn is_spent(&self, attempt: u32) -> bool {
+        attempt >= self.attempts.max(1)
+    }
+
+    /// The wait after the try of this number (from one). Half of it is random, so that many
+    /// that failed together do not come back together.
+    pub fn wait(&self, attempt: u32) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(31);
+        let full = self.base.saturating_mul(1_u32 << doublings).min(self.cap);
+        let half = full / 2;
+        half + half.mul_f64(fastrand::f64())
+    }
+
+    /// Calls until it goes through, fails for good, or the tries are spent. Only for calls that
+    /// may be made twice.
+    pub(super) async fn insist<T, E: Failure, F: Future<Output = Result<T, E>>>(
+        &self,
+        mut call: impl FnMut() -> F,
+    ) -> Result<T, E> {
+        let mut attempt = 1;
+        loop {
+            match call().await {
+                Err(error) if error.is_transient() && !self.is_spent(attempt) => {
+                    tokio::time::sleep(self.wait(attempt)).await;
+                    attempt += 1;
+                }
+                settled => return settled,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{FailureKind, LedgerError};
+
+    #[test]
+    fn waits_double_up_to_the_cap() {
+        let policy = RetryPolicy { attempts: 40, base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+        for (attempt, full) in [(1, 100), (2, 200), (3, 400), (5, 1600), (6, 2000), (40, 2000), (u32::MAX, 2000)] {
+            for _ in 0..100 {
+                let wait = policy.wait(attempt);
+                assert!(wait >= Duration::from_millis(full / 2) && wait <= Duration::from_millis(full), "{wait:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_outlasts_a_server_restart() {
+        let policy = RetryPolicy::default();
+        let least: Duration = (1..policy.attempts).map(|n| policy.wait(n)).sum();
+        assert!(least > Duration::from_secs(25), "{least:?}");
+    }
+
+    #[test]
+    fn one_attempt_at_least() {
+        let policy = RetryPolicy { attempts: 0, ..RetryPolicy::default() };
+        assert!(policy.is_spent(1));
+        assert!(RetryPolicy::never().is_spent(1));
+        assert!(!RetryPolicy::default().is_spent(11));
+    }
+
+    fn error(transient: bool) -> LedgerError {
+        LedgerError { message: "gone".into(), kind: FailureKind::Unreachable, transient }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_passes_is_tried_again() {
+        let mut calls = 0;
+        let policy = RetryPolicy::default();
+        let answer = policy.insist(|| {
+            calls += 1;
+            let answer = if calls < 3 { Err(error(true)) } else { Ok(calls) };
+            async move { answer }
+        });
+        assert_eq!(answer.await.unwrap(), 3);
+
+        let mut calls = 0;
+        let answer: Result<(), _> = RetryPolicy::default()
+            .insist(|| {
+                calls += 1;
+                async { Err(error(false)) }
+            })
+            .await;
+        assert!(answer.is_err());
+        assert_eq!(calls, 1);
+
+        let mut calls = 0;
+        let policy = RetryPolicy { attempts: 4, ..RetryPolicy::default() };
+        let answer: Result<(), _> = policy
+            .insist(|| {
+                calls += 1;
+                async { Err(error(true)) }
+            })
+            .await;
+        assert!(answer.is_err());
+        assert_eq!(calls, 4);
+    }
+}
