@@ -462,8 +462,9 @@ fn line_ends(bytes: &[u8]) -> u64 {
 mod tests {
     use std::io::Cursor;
 
-    use super::super::{Limits, Raw, Source, SourceFormat, SourceOptions};
+    use super::super::{Limits, Source, SourceFormat, SourceOptions};
     use super::*;
+    use crate::model::Raw;
 
     /// Every record as (line, fields), every error as (line, column, code).
     type Seen = Vec<Result<(u64, Vec<Option<String>>), (u64, u64, &'static str)>>;

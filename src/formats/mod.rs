@@ -30,5 +30,5 @@ mod trouble;
 
 pub use csv::CsvOptions;
 pub use error::{RecordError, SourceError};
-pub use record::{Raw, Record, RecordReader};
+pub use record::{Record, RecordReader};
 pub use source::{Compression, Limits, NameParts, Source, SourceFormat, SourceOptions};

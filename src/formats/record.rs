@@ -1,25 +1,7 @@
 //! One record of a source: its fields as they were written, and where they stand.
 
 use super::RecordError;
-
-/// A field as the source has it, before its column's type gives it a meaning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Raw<'a> {
-    /// The record does not name the field (JSON and YAML only).
-    Absent,
-    /// The record says that there is no value.
-    Null,
-    /// Text of a CSV or TSV file; the column's type decides what it means.
-    Text(&'a str),
-    /// A string of a JSON or YAML source, unescaped.
-    String(&'a str),
-    /// A number of a JSON or YAML source, exactly as it was written.
-    Number(&'a str),
-    /// A boolean of a JSON or YAML source.
-    Bool(bool),
-    /// An array or object of a JSON or YAML source, as JSON text.
-    Json(&'a str),
-}
+use crate::model::{Fields, Raw};
 
 /// What a field is; [`Raw`] without the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +106,12 @@ impl Record {
         self.side.clear();
         self.fields.clear();
         (self.line, self.offset, self.ordinal) = (line, offset, ordinal);
+    }
+}
+
+impl Fields for Record {
+    fn field(&self, place: usize) -> Raw<'_> {
+        self.get(place)
     }
 }
 

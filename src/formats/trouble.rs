@@ -6,8 +6,9 @@ use std::io;
 use super::decompress::Fault;
 use super::error::{RAW_LIMIT, excerpt};
 use super::feed::{Feed, More};
-use super::record::{Raw, Record, line_and_column};
+use super::record::{Record, line_and_column};
 use super::{Limits, RecordError, SourceError};
+use crate::model::Raw;
 
 /// A fault at a place inside one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
