@@ -130,7 +130,7 @@ impl CsvReader {
             match self.feed.more() {
                 Ok(More::Bytes) => {}
                 Ok(More::End | More::TooLong) => return Ok(false),
-                Err(e) => return Err(trouble::unreadable(&e, 1, 0, 0)),
+                Err(e) => return Err(trouble::unreadable(&e, 1, 0, 0).into()),
             }
         }
     }
@@ -149,7 +149,7 @@ impl CsvReader {
             let (bytes, with_end) = self.delimit()?;
             let text = match std::str::from_utf8(self.feed.bytes().get(..bytes).unwrap_or_default()) {
                 Ok(text) => text,
-                Err(e) => return Err(self.broken(&Trouble::utf8(e.valid_up_to()), bytes, with_end)),
+                Err(e) => return Err(self.broken(&Trouble::utf8(e.valid_up_to()), bytes, with_end).into()),
             };
             record.raw.push_str(text);
             for found in &self.scan.fields {
@@ -170,7 +170,7 @@ impl CsvReader {
             Ok(more) => Ok(more == More::Bytes),
             Err(e) => {
                 self.done = true;
-                Err(trouble::unreadable(&e, self.line, self.feed.offset, self.ordinal))
+                Err(trouble::unreadable(&e, self.line, self.feed.offset, self.ordinal).into())
             }
         }
     }
@@ -199,23 +199,22 @@ impl CsvReader {
             match step {
                 Step::Record { bytes, with_end } if bytes > self.feed.limits.record => {
                     let limit = self.feed.limits.record;
-                    return Err(self.broken(&Trouble::too_long(limit), limit, with_end));
+                    return Err(self.broken(&Trouble::too_long(limit), limit, with_end).into());
                 }
                 Step::Record { bytes, with_end } => return Ok((bytes, with_end)),
-                Step::Broken { at, fault } => return Err(self.fault(at, fault)),
+                Step::Broken { at, fault } => return Err(self.fault(at, fault).into()),
                 Step::Short { quoted } => match self.feed.more() {
-                    Ok(More::Bytes) => {}
-                    Ok(More::End) if quoted && ended => return Err(self.unclosed()),
-                    // The scan is told that the source has ended, and ends the record there.
-                    Ok(More::End) => {}
+                    Ok(More::End) if quoted && ended => return Err(self.unclosed().into()),
+                    // At the end the scan is told so, and ends the record there.
+                    Ok(More::Bytes | More::End) => {}
                     Ok(More::TooLong) if quoted && self.first_line().1 < self.feed.bytes().len() => {
-                        return Err(self.unclosed());
+                        return Err(self.unclosed().into());
                     }
-                    Ok(More::TooLong) => return Err(self.too_long()),
+                    Ok(More::TooLong) => return Err(self.too_long().into()),
                     Err(e) => {
                         self.done = true;
                         let here = (self.line, self.feed.offset, self.ordinal.saturating_sub(1));
-                        return Err(trouble::unreadable(&e, here.0, here.1, here.2));
+                        return Err(trouble::unreadable(&e, here.0, here.1, here.2).into());
                     }
                 },
             }
@@ -224,7 +223,7 @@ impl CsvReader {
 
     /// A fault of the quoting. Where the record ends cannot be known, so reading goes on with
     /// the line after the one on which the record began.
-    fn fault(&mut self, at: usize, fault: Fault) -> Box<RecordError> {
+    fn fault(&mut self, at: usize, fault: Fault) -> RecordError {
         let trouble = match fault {
             Fault::StrayQuote => Trouble::new(
                 at,
@@ -252,7 +251,7 @@ impl CsvReader {
     }
 
     /// The quote that is open at the end of what may be read.
-    fn unclosed(&mut self) -> Box<RecordError> {
+    fn unclosed(&mut self) -> RecordError {
         let at = self.scan.fields.last().map_or(0, |open| open.start.saturating_sub(1));
         let reason = if self.feed.ended() {
             "a quote is opened and never closed".to_owned()
@@ -274,7 +273,7 @@ impl CsvReader {
     }
 
     /// A record beyond the limit is left behind up to its line end, in constant memory.
-    fn too_long(&mut self) -> Box<RecordError> {
+    fn too_long(&mut self) -> RecordError {
         let limit = self.feed.limits.record;
         let mut error = self.error(&Trouble::too_long(limit), self.feed.bytes().len().min(limit));
         let ending = if self.returns { b'\r' } else { b'\n' };
@@ -287,14 +286,14 @@ impl CsvReader {
     }
 
     /// Leaves a broken record behind and says what is wrong with it.
-    fn broken(&mut self, trouble: &Trouble, bytes: usize, with_end: usize) -> Box<RecordError> {
+    fn broken(&mut self, trouble: &Trouble, bytes: usize, with_end: usize) -> RecordError {
         let error = self.error(trouble, bytes);
         self.feed.consume(with_end);
         self.line += self.scan.lines;
         error
     }
 
-    fn error(&self, trouble: &Trouble, bytes: usize) -> Box<RecordError> {
+    fn error(&self, trouble: &Trouble, bytes: usize) -> RecordError {
         let raw = self.feed.bytes().get(..bytes).unwrap_or_default();
         trouble.at(raw, self.line, self.feed.offset, self.ordinal.saturating_sub(1))
     }
@@ -312,7 +311,7 @@ impl RecordReader for CsvReader {
         if record.fields.len() == self.names.len() {
             return Ok(true);
         }
-        Err(trouble::field_count(record, self.names.len()))
+        Err(trouble::field_count(record, self.names.len()).into())
     }
 }
 
@@ -459,127 +458,4 @@ fn line_ends(bytes: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Cursor;
-
-    use super::super::{Limits, Source, SourceFormat, SourceOptions};
-    use super::*;
-    use crate::model::Raw;
-
-    /// Every record as (line, fields), every error as (line, column, code).
-    type Seen = Vec<Result<(u64, Vec<Option<String>>), (u64, u64, &'static str)>>;
-
-    fn options() -> SourceOptions {
-        SourceOptions { format: Some(SourceFormat::Csv), ..SourceOptions::default() }
-    }
-
-    fn read_with(text: impl Into<Vec<u8>>, options: &SourceOptions) -> Result<Seen, SourceError> {
-        let mut source = Source::from_read("-", Box::new(Cursor::new(text.into())), options)?;
-        let mut record = Record::default();
-        let mut seen = Vec::new();
-        loop {
-            match source.reader.next(&mut record) {
-                Ok(false) => return Ok(seen),
-                Ok(true) => {
-                    let fields = (0..record.len()).map(|i| match record.get(i) {
-                        Raw::Text(text) => Some(text.to_owned()),
-                        _ => None,
-                    });
-                    seen.push(Ok((record.line, fields.collect())));
-                }
-                Err(e) => seen.push(Err((e.line, e.column, e.code))),
-            }
-        }
-    }
-
-    fn read(text: impl Into<Vec<u8>>) -> Seen {
-        read_with(text, &options()).unwrap()
-    }
-
-    fn row(line: u64, fields: &[&str]) -> Result<(u64, Vec<Option<String>>), (u64, u64, &'static str)> {
-        Ok((line, fields.iter().map(|f| (*f != "∅").then(|| (*f).to_owned())).collect()))
-    }
-
-    #[test]
-    fn an_empty_field_is_null_and_a_quoted_one_an_empty_string() {
-        assert_eq!(read("a,b\n,\"\"\n"), [row(2, &["∅", ""])]);
-        let null_as =
-            SourceOptions { csv: CsvOptions { null_as: vec!["NULL".into()], ..CsvOptions::default() }, ..options() };
-        assert_eq!(read_with("a,b,c\nNULL,\"NULL\",\n", &null_as).unwrap(), [row(2, &["∅", "NULL", ""])]);
-    }
-
-    #[test]
-    fn lines_are_exact_inside_quotes_and_for_every_line_end() {
-        assert_eq!(read("a,b\r\n1,\"x\r\ny\"\r\n2,z"), [row(2, &["1", "x\r\ny"]), row(4, &["2", "z"])]);
-        assert_eq!(read("a,b\r1,\"x\ry\"\r2,z\r"), [row(2, &["1", "x\ry"]), row(4, &["2", "z"])]);
-        assert_eq!(read("a,b\n\n\n1,\"\"\"q\"\"\"\n"), [row(4, &["1", "\"q\""])]);
-        assert_eq!(read("\u{feff}a,b\n1,2\n"), [row(2, &["1", "2"])]);
-    }
-
-    #[test]
-    fn a_broken_record_names_its_place_and_the_next_one_is_read() {
-        assert_eq!(
-            read("a,b\n1\n2,x\"y\n3,\"x\"y\n4,x\ry\n5,z\0\n6,ok\n"),
-            [
-                Err((2, 1, "field_count")),
-                Err((3, 4, "stray_quote")),
-                Err((4, 6, "stray_quote")),
-                Err((5, 4, "stray_carriage_return")),
-                Err((6, 4, "nul")),
-                row(7, &["6", "ok"]),
-            ]
-        );
-        assert_eq!(read(b"a,b\n1,\xff\xfe\n2,x\n"), [Err((2, 3, "bad_utf8")), row(3, &["2", "x"])]);
-        assert_eq!(read("a,b\n1,2,3\n"), [Err((2, 5, "field_count"))]);
-    }
-
-    #[test]
-    fn an_unclosed_quote_costs_one_line_only() {
-        assert_eq!(
-            read("a,b\n1,\"open\n2,x\n3,y\n"),
-            [Err((2, 3, "unclosed_quote")), row(3, &["2", "x"]), row(4, &["3", "y"])]
-        );
-    }
-
-    #[test]
-    fn a_header_names_each_column_once() {
-        for bad in ["a,a\n", "a,\n", "a,\" \"\n", "\"a\n"] {
-            assert!(matches!(read_with(bad, &options()), Err(SourceError::Header { .. })), "{bad}");
-        }
-        for empty in ["", "\u{feff}", "\n\n"] {
-            assert!(matches!(read_with(empty, &options()), Err(SourceError::Empty { .. })), "{empty:?}");
-        }
-        assert_eq!(read("a,b"), []);
-        assert!(matches!(read_with(b"\xff\xfea\0".to_vec(), &options()), Err(SourceError::Header { .. })));
-    }
-
-    #[test]
-    fn a_record_beyond_the_limit_is_left_out_in_constant_memory() {
-        let limits = Limits { record: 1 << 16, ..Limits::default() };
-        let mut text = b"a,b\n1,".to_vec();
-        text.extend(std::iter::repeat_n(b'x', 3 << 20));
-        text.extend(b"\n2,ok\n3,\"");
-        text.extend(std::iter::repeat_n(b'y', 3 << 20));
-        text.extend(b"\"\n4,ok\n");
-        let seen = read_with(text, &SourceOptions { limits, ..options() }).unwrap();
-        assert_eq!(
-            seen,
-            [Err((2, 1, "too_long")), row(3, &["2", "ok"]), Err((4, 1, "too_long")), row(5, &["4", "ok"])]
-        );
-    }
-
-    #[test]
-    fn records_are_whole_across_every_border_of_the_buffer() {
-        let mut text = String::from("id,text\n");
-        for id in 0..40_000 {
-            use std::fmt::Write as _;
-            writeln!(text, "{id},\"line\n{}\"", "é\"\"".repeat(id % 7)).unwrap();
-        }
-        let seen = read(text);
-        assert_eq!(seen.len(), 40_000);
-        for (id, record) in seen.into_iter().enumerate() {
-            let wanted = format!("line\n{}", "é\"".repeat(id % 7));
-            assert_eq!(record, row(2 + 2 * id as u64, &[&id.to_string(), &wanted]));
-        }
-    }
-}
+mod tests;

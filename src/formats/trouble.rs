@@ -41,9 +41,9 @@ impl Trouble {
     }
 
     /// The error for a record whose bytes (up to the fault at least) are these.
-    pub(super) fn at(&self, raw: &[u8], line: u64, offset: u64, ordinal: u64) -> Box<RecordError> {
+    pub(super) fn at(&self, raw: &[u8], line: u64, offset: u64, ordinal: u64) -> RecordError {
         let (lines, column) = line_and_column(raw.get(..self.at).unwrap_or(raw));
-        Box::new(RecordError {
+        RecordError {
             line: line + lines,
             column,
             offset,
@@ -53,12 +53,12 @@ impl Trouble {
             help: self.help.clone(),
             raw: excerpt(raw),
             recoverable: true,
-        })
+        }
     }
 }
 
 /// The error for a source that stops giving bytes.
-pub(super) fn unreadable(error: &io::Error, line: u64, offset: u64, ordinal: u64) -> Box<RecordError> {
+pub(super) fn unreadable(error: &io::Error, line: u64, offset: u64, ordinal: u64) -> RecordError {
     let fault = error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>());
     let (code, help) = match fault {
         Some(Fault::Inflated { .. }) => {
@@ -67,7 +67,7 @@ pub(super) fn unreadable(error: &io::Error, line: u64, offset: u64, ordinal: u64
         Some(Fault::Damaged { .. }) => ("damaged", "get the file again from where it came: it is not whole"),
         None => ("unreadable", "check the disk or the program that feeds standard input"),
     };
-    Box::new(RecordError {
+    RecordError {
         line,
         column: 1,
         offset,
@@ -77,11 +77,11 @@ pub(super) fn unreadable(error: &io::Error, line: u64, offset: u64, ordinal: u64
         help: help.to_owned(),
         raw: String::new(),
         recoverable: false,
-    })
+    }
 }
 
 /// The error for a source whose first bytes show that it cannot be read at all.
-pub(super) fn hopeless(code: &'static str, reason: &str, help: &str) -> Box<RecordError> {
+pub(super) fn hopeless(code: &'static str, reason: &str, help: &str) -> RecordError {
     let mut error = Trouble::new(0, code, reason, help).at(&[], 1, 0, 0);
     error.recoverable = false;
     error
@@ -90,7 +90,7 @@ pub(super) fn hopeless(code: &'static str, reason: &str, help: &str) -> Box<Reco
 /// Leaves a UTF-8 byte-order mark behind; other marks name the cure.
 pub(super) fn skip_mark(feed: &mut Feed) -> Result<(), Box<RecordError>> {
     if feed.bytes().is_empty() {
-        feed.more().map_err(|e| unreadable(&e, 1, 0, 0))?;
+        feed.more().map_err(|e| Box::new(unreadable(&e, 1, 0, 0)))?;
     }
     match feed.bytes() {
         [0xef, 0xbb, 0xbf, ..] => feed.consume(3),
@@ -99,7 +99,8 @@ pub(super) fn skip_mark(feed: &mut Feed) -> Result<(), Box<RecordError>> {
                 "bad_utf8",
                 "the source is UTF-16",
                 "save it as UTF-8, for example: iconv -f UTF-16 -t UTF-8 FILE > NEW_FILE",
-            ));
+            )
+            .into());
         }
         _ => {}
     }
@@ -131,7 +132,7 @@ pub(super) fn header_names(header: &Record, limits: Limits) -> Result<Vec<String
         let trouble = Trouble::new(0, "header", reason, help);
         let mut error = trouble.at(header.raw.as_bytes(), line, header.offset, 0);
         (error.line, error.column, error.recoverable) = (line, column, false);
-        error
+        Box::new(error)
     };
     if header.len() > limits.fields {
         let reason = format!("the header names {} columns; at most {} are read", header.len(), limits.fields);
@@ -167,7 +168,7 @@ pub(super) fn shown(name: &str) -> String {
 }
 
 /// The error for a record with too many or too few fields.
-pub(super) fn field_count(record: &Record, expected: usize) -> Box<RecordError> {
+pub(super) fn field_count(record: &Record, expected: usize) -> RecordError {
     let found = record.fields.len();
     let (line, column) =
         if found > expected { record.position(expected) } else { record.position(found.saturating_sub(1)) };

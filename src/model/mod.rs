@@ -1,5 +1,6 @@
 //! What fixtool is about: plain data and pure functions, no input or output.
 
+pub mod calendar;
 pub mod check;
 pub mod checkpoint;
 pub mod fingerprint;
@@ -11,6 +12,7 @@ pub mod raw;
 pub mod table;
 pub mod tenant;
 pub mod value;
+pub mod value_text;
 pub mod version;
 
 pub use checkpoint::Checkpoint;
