@@ -10,6 +10,7 @@ use super::super::error::translate;
 use super::super::rebuild::{self, Rebuild};
 use super::checkpoint::{self, Place};
 use super::insert::Inserter;
+use super::prints::Prints;
 use super::probes;
 use crate::backends::database::load::positions::Positions;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
@@ -23,10 +24,12 @@ pub struct BareLoad {
     rebuild: Rebuild,
     positions: Positions,
     inserter: Inserter,
+    prints: Prints,
 }
 
 /// Begins a bare load; `None` when the table is not empty any more, or its keys cannot be dropped.
 pub async fn begin(database: &Sqlite, spec: &LoadSpec) -> Result<Option<BareLoad>, DatabaseError> {
+    let Some(prints) = Prints::of(spec) else { return Ok(None) };
     let mut connection = database.pool(&spec.namespace).await?.acquire().await.map_err(translate)?.detach();
     // Foreign keys are checked as a whole at the end; the pragma has no effect inside a transaction.
     run(&mut connection, "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -32768; PRAGMA threads = 2").await?;
@@ -43,7 +46,7 @@ pub async fn begin(database: &Sqlite, spec: &LoadSpec) -> Result<Option<BareLoad
         run(&mut connection, statement).await?;
     }
     let inserter = Inserter::into_table(&identifier(&spec.table), &spec.columns);
-    Ok(Some(BareLoad { connection, spec: spec.clone(), rebuild, positions: Positions::default(), inserter }))
+    Ok(Some(BareLoad { connection, spec: spec.clone(), rebuild, positions: Positions::default(), inserter, prints }))
 }
 
 /// Whether all keys of the table can be dropped and row ids count up from one: no key is part of the
@@ -122,36 +125,16 @@ impl BareLoad {
             return Ok(Written { refused, ..Written::default() });
         }
         let inserted = self.positions.rows().saturating_sub(refused.len() as u64);
-        self.remember_rows().await?;
         let state = serde_json::json!({
             "road": "bare",
             "counts": { "inserted": inserted, "refused": refused.len() },
         });
         let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
+        self.prints.flush(&mut self.connection, &place).await?;
         checkpoint::remember_refused(&mut self.connection, &place, &refused).await?;
         checkpoint::write(&mut self.connection, &place, 0, (true, state)).await?;
         run(&mut self.connection, "COMMIT").await?;
         Ok(Written { counts: [("inserted", inserted)].into(), refused })
-    }
-
-    /// The rows of this load, for undo. SQLite may give the id of a deleted row to a new one, so
-    /// the keys are noted and not the ids.
-    async fn remember_rows(&mut self) -> Result<(), DatabaseError> {
-        if self.spec.key.is_empty() {
-            return Ok(());
-        }
-        let sql = format!(
-            "INSERT INTO _fixtool_undo (run, step, kind, key) SELECT ?1, ?2, 'insert', {} FROM {} t",
-            probes::key_text("t.", &self.spec.key),
-            identifier(&self.spec.table)
-        );
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(&self.spec.run)
-            .bind(i64::from(self.spec.step))
-            .execute(&mut self.connection)
-            .await
-            .map(drop)
-            .map_err(translate)
     }
 }
 
@@ -170,7 +153,9 @@ impl LoadSession for BareLoad {
             return Err(super::wrong_form());
         };
         batch.ordinals.into_iter().for_each(|ordinal| self.positions.push(ordinal));
+        let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
         for row in rows {
+            self.prints.push(&row, &mut self.connection, &place).await?;
             self.inserter.push(row, &mut self.connection).await?;
         }
         Ok(Written::default())

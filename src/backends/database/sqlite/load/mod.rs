@@ -4,6 +4,7 @@ pub mod bare;
 pub mod checkpoint;
 pub mod insert;
 pub mod merge;
+pub mod prints;
 pub mod probes;
 pub mod staged;
 pub mod unload;

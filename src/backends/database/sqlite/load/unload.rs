@@ -4,7 +4,9 @@
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::super::error::translate;
+use super::checkpoint::{self, Place};
 use super::merge::{before_image, restored};
+use super::prints;
 use super::probes::key_text;
 use crate::backends::database::DatabaseError;
 use crate::backends::database::DatabaseErrorKind;
@@ -15,6 +17,14 @@ use crate::model::Engine;
 /// Takes back one step of a run, in the transaction of the caller.
 pub async fn unload(connection: &mut SqliteConnection, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
     let table = identifier(&spec.table);
+    let place = Place { namespace: &spec.namespace, run: &spec.run, step: spec.step };
+    let Some(checkpoint) = checkpoint::read(connection, &place).await? else {
+        return Ok(Unloaded::default());
+    };
+    if checkpoint.state.get("road").and_then(serde_json::Value::as_str) == Some("bare") {
+        let made = checkpoint.state.pointer("/counts/inserted").and_then(serde_json::Value::as_u64);
+        return bare(connection, spec, &place, made.unwrap_or_default()).await;
+    }
     let key = key_text("t.", &spec.definition.primary_key);
     let mine = format!("u.run = {} AND u.step = {}", literal(&spec.run), spec.step);
     let entries = number(
@@ -47,11 +57,32 @@ pub async fn unload(connection: &mut SqliteConnection, spec: &UnloadSpec) -> Res
         ),
     )
     .await?;
-    for table in ["_fixtool_undo", "_fixtool_checkpoint"] {
-        execute(connection, format!("DELETE FROM {table} AS u WHERE {mine}")).await?;
-    }
+    forget(connection, &place).await?;
     let kept = entries.saturating_sub(removed + changed + returned);
     Ok(Unloaded { removed, restored: changed + returned, kept })
+}
+
+async fn bare(
+    connection: &mut SqliteConnection,
+    spec: &UnloadSpec,
+    place: &Place<'_>,
+    made: u64,
+) -> Result<Unloaded, DatabaseError> {
+    prints::find(connection, place, (&spec.table, &spec.definition.primary_key)).await?;
+    let ours = "t.rowid IN (SELECT id FROM temp._fixtool_ours)";
+    refuse_if_referenced(connection, spec, ours).await?;
+    let removed = execute(connection, format!("DELETE FROM {} AS t WHERE {ours}", identifier(&spec.table))).await?;
+    forget(connection, place).await?;
+    execute(connection, "DROP TABLE temp._fixtool_ours".to_owned()).await?;
+    Ok(Unloaded { removed, restored: 0, kept: made.saturating_sub(removed) })
+}
+
+async fn forget(connection: &mut SqliteConnection, place: &Place<'_>) -> Result<(), DatabaseError> {
+    for table in ["_fixtool_undo", "_fixtool_checkpoint"] {
+        let sql = format!("DELETE FROM {table} WHERE run = {} AND step = {}", literal(place.run), place.step);
+        execute(connection, sql).await?;
+    }
+    Ok(())
 }
 
 /// A row that others point at is not removed: a cascade would take rows that the load never made.
