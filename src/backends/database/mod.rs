@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod connect;
+pub mod ddl;
 pub mod error;
 pub mod load;
 pub mod own_tables;

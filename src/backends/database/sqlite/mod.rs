@@ -4,7 +4,7 @@ mod error;
 mod files;
 pub mod load;
 pub mod rebuild;
-mod value;
+pub(crate) mod value;
 
 use std::sync::Arc;
 

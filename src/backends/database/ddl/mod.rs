@@ -1,0 +1,236 @@
+//! A model as the statements that create it.
+//!
+//! The statements are made so that a table can be loaded fast: what a bare load takes off the table
+//! (see `rebuild`) stands in statements of its own. On PostgreSQL those are all keys, indexes and
+//! foreign keys. On SQLite the keys are unique indexes; foreign keys must stand in the table there,
+//! but they are checked when they are wanted.
+//!
+//! What the database itself cannot say is written beside it, so that a structure that is read back
+//! is exactly the model it was made from: the rule behind a CHECK, in a comment.
+
+pub mod names;
+pub mod types;
+
+use self::names::{Kind, Names};
+use self::types::{declared, default_sql, is_serial, unsupported};
+use super::DatabaseError;
+use super::quote::{identifier, list, literal, qualified};
+use crate::model::{Column, Engine, ForeignKey, LogicalType, Model, Namespace, OnDelete, Table};
+
+/// What the comment of a CHECK begins with, if the rule behind it follows.
+pub const RULE: &str = "fixtool rule: ";
+
+/// What a comment begins with that gives the logical type of a column whose declared type may say
+/// nothing but `integer`.
+pub const TYPE: &str = "fixtool type: ";
+
+/// Writes a table's rule as SQL of the engine: the room of rules does it, and the caller brings it here.
+pub type RenderCheck<'a> = &'a (dyn Fn(&Table, &str) -> Result<String, DatabaseError> + Sync);
+
+/// Where the statements are for.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// Which engine's words.
+    pub engine: Engine,
+    /// The schema on PostgreSQL; on SQLite the file itself is the namespace.
+    pub namespace: &'a Namespace,
+}
+
+impl Target<'_> {
+    /// A table's full name.
+    pub fn table(&self, name: &str) -> String {
+        match self.engine {
+            Engine::Postgres => qualified(self.namespace, name),
+            Engine::Sqlite => identifier(name),
+        }
+    }
+}
+
+/// Statements that create every table of the model in an empty namespace, in order.
+pub fn create(target: Target<'_>, model: &Model, render: RenderCheck<'_>) -> Result<Vec<String>, DatabaseError> {
+    let mut names = Names::default();
+    let mut statements = Vec::new();
+    let mut keys = Vec::new();
+    let mut foreign = Vec::new();
+    for (name, table) in &model.tables {
+        statements.extend(create_table(target, (name, table), &mut names, render)?);
+        keys.extend(keys_and_indexes(target, name, table, &mut names));
+        foreign.extend(foreign_keys(target, name, table, &mut names));
+    }
+    statements.extend(keys);
+    statements.extend(foreign);
+    Ok(statements)
+}
+
+/// Statements that create one table with its columns and checks; on SQLite with its foreign keys too.
+pub fn create_table(
+    target: Target<'_>,
+    (name, table): (&str, &Table),
+    names: &mut Names,
+    render: RenderCheck<'_>,
+) -> Result<Vec<String>, DatabaseError> {
+    let mut parts = Vec::new();
+    for (column, definition) in &table.columns {
+        let in_key = table.primary_key.contains(column);
+        parts.push(column_sql(target.engine, column, definition, in_key, &table.primary_key)?);
+    }
+    for (column, definition) in &table.columns {
+        if let LogicalType::Enum(words) = &definition.logical {
+            let check = names.give(Kind::Enum, name, std::slice::from_ref(column));
+            parts.push(format!("CONSTRAINT {} CHECK ({})", identifier(&check), enum_sql(column, words)));
+        }
+    }
+    let mut comments = Vec::new();
+    for (check, rule) in &table.check {
+        let sql = render(table, rule)?;
+        let check = identifier(check);
+        match target.engine {
+            Engine::Postgres => {
+                parts.push(format!("CONSTRAINT {check} CHECK ({sql})"));
+                let text = literal(&format!("{RULE}{rule}"));
+                comments.push(format!("COMMENT ON CONSTRAINT {check} ON {} IS {text}", target.table(name)));
+            }
+            Engine::Sqlite => parts.push(format!("CONSTRAINT {check} CHECK ({sql} {})", sqlite_comment(rule))),
+        }
+    }
+    if target.engine == Engine::Sqlite {
+        for key in table.all_foreign_keys() {
+            let constraint = names.give(Kind::ForeignKey, name, &key.columns);
+            parts.push(format!(
+                "CONSTRAINT {} {}",
+                identifier(&constraint),
+                foreign_sql(&key, &identifier(&key.table))
+            ));
+        }
+    }
+    let mut statements = vec![format!("CREATE TABLE {} (\n    {}\n)", target.table(name), parts.join(",\n    "))];
+    statements.append(&mut comments);
+    Ok(statements)
+}
+
+fn column_sql(
+    engine: Engine,
+    name: &str,
+    column: &Column,
+    in_key: bool,
+    primary_key: &[String],
+) -> Result<String, DatabaseError> {
+    let mut sql = format!("{} {}", identifier(name), declared(engine, &column.logical)?);
+    if is_serial(column) {
+        match engine {
+            Engine::Postgres => sql.push_str(" GENERATED BY DEFAULT AS IDENTITY"),
+            // Only this very form counts by itself.
+            Engine::Sqlite if primary_key == [name] => {
+                return Ok(format!("{} integer PRIMARY KEY /* {TYPE}{} */", identifier(name), column.logical));
+            }
+            Engine::Sqlite => {
+                let message = format!("'{name}' cannot count by itself: only a primary key of one column can");
+                return Err(unsupported(engine, message));
+            }
+        }
+    }
+    if column.required || in_key {
+        sql.push_str(" NOT NULL");
+    }
+    if let Some(default) = default_sql(engine, column)? {
+        sql.push_str(" DEFAULT ");
+        sql.push_str(&default);
+    }
+    Ok(sql)
+}
+
+/// The condition behind an enum.
+pub fn enum_sql(column: &str, words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| literal(word)).collect();
+    format!("{} IN ({})", identifier(column), words.join(", "))
+}
+
+/// A rule as a comment that cannot be left from inside.
+fn sqlite_comment(rule: &str) -> String {
+    let json = serde_json::Value::from(rule).to_string();
+    format!("/* {RULE}{} */", json.replace("*/", "*\\/"))
+}
+
+/// Statements that give a table its keys and indexes.
+pub fn keys_and_indexes(target: Target<'_>, name: &str, table: &Table, names: &mut Names) -> Vec<String> {
+    let owner = target.table(name);
+    let mut statements = Vec::new();
+    let counted = |key: &[String]| {
+        target.engine == Engine::Sqlite && matches!(key, [one] if table.columns.get(one).is_some_and(is_serial))
+    };
+    if !table.primary_key.is_empty() && !counted(&table.primary_key) {
+        let key = identifier(&names.give(Kind::PrimaryKey, name, &table.primary_key));
+        let columns = list("", &table.primary_key);
+        statements.push(match target.engine {
+            Engine::Postgres => format!("ALTER TABLE {owner} ADD CONSTRAINT {key} PRIMARY KEY ({columns})"),
+            Engine::Sqlite => format!("CREATE UNIQUE INDEX {key} ON {owner} ({columns})"),
+        });
+    }
+    for unique in table.all_unique_keys().iter().filter(|key| **key != table.primary_key) {
+        let key = identifier(&names.give(Kind::Unique, name, unique));
+        let columns = list("", unique);
+        statements.push(match target.engine {
+            Engine::Postgres => format!("ALTER TABLE {owner} ADD CONSTRAINT {key} UNIQUE ({columns})"),
+            Engine::Sqlite => format!("CREATE UNIQUE INDEX {key} ON {owner} ({columns})"),
+        });
+    }
+    for index in &table.index {
+        let key = identifier(&names.give(Kind::Index, name, index));
+        statements.push(format!("CREATE INDEX {key} ON {owner} ({})", list("", index)));
+    }
+    statements
+}
+
+/// Statements that give a table its foreign keys; none on SQLite, where they are part of the table.
+pub fn foreign_keys(target: Target<'_>, name: &str, table: &Table, names: &mut Names) -> Vec<String> {
+    if target.engine == Engine::Sqlite {
+        return Vec::new();
+    }
+    let add = |key: ForeignKey| {
+        let constraint = identifier(&names.give(Kind::ForeignKey, name, &key.columns));
+        let foreign = foreign_sql(&key, &target.table(&key.table));
+        format!("ALTER TABLE {} ADD CONSTRAINT {constraint} {foreign}", target.table(name))
+    };
+    table.all_foreign_keys().into_iter().map(add).collect()
+}
+
+fn foreign_sql(key: &ForeignKey, to: &str) -> String {
+    let action = match key.on_delete {
+        // NO ACTION refuses as well, but only when the statement is done, so that rows which point
+        // at each other can go together.
+        OnDelete::Restrict => "",
+        OnDelete::Cascade => " ON DELETE CASCADE",
+        OnDelete::SetNull => " ON DELETE SET NULL",
+    };
+    format!("FOREIGN KEY ({}) REFERENCES {to} ({}){action}", list("", &key.columns), list("", &key.to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> Model {
+        let text = "tables:\n  users:\n    columns:\n      id: {type: uuid, default: uuid()}\n      \
+                    email: {type: string(200), required: true, unique: true}\n      \
+                    role: {type: 'enum(owner,it''s)', default: owner}\n    primary_key: [id]\n    \
+                    check: {'no */ escape': \"email <> '*/'\"}\n  notes:\n    columns:\n      \
+                    user_id: {type: uuid, references: users.id, on_delete: cascade}\n    index: [[user_id]]\n";
+        serde_saphyr::from_str(text).unwrap()
+    }
+
+    fn rendered(engine: Engine) -> String {
+        let namespace = Namespace("tenant_a".into());
+        let render = |_: &Table, rule: &str| Ok(rule.to_owned());
+        create(Target { engine, namespace: &namespace }, &model(), &render).unwrap().join(";\n")
+    }
+
+    #[test]
+    fn postgres_gets_keys_in_statements_of_their_own() {
+        insta::assert_snapshot!(rendered(Engine::Postgres));
+    }
+
+    #[test]
+    fn sqlite_gets_keys_as_indexes() {
+        insta::assert_snapshot!(rendered(Engine::Sqlite));
+    }
+}
