@@ -1,3 +1,7 @@
-//! The binary: starts the runtime and hands over to `cli`.
+//! The binary: hands the process over to `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fixtool::cli::main()
+}

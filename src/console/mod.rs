@@ -1,1 +1,32 @@
-//! How it is shown: the only code that writes to the terminal.
+//! How is it shown? The only code that writes to the terminal.
+//!
+//! Standard output holds the result and nothing else; logs, bars, prompts, plans before a run and
+//! errors go to standard error.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`printer`] | the console: where each kind of text goes, and in which form |
+//! | [`gate`] | the one way out to both streams, around the bars |
+//! | [`page`], [`table`], [`style`] | results for people |
+//! | [`json`] | results for programs |
+//! | [`diagnostic`], [`panic`] | how a failure is told, and a bug |
+//! | [`explanations`] | what each error code means |
+//! | [`logging`] | the log |
+//! | [`masking`] | secrets and personal data taken out |
+
+pub mod diagnostic;
+pub mod explanations;
+pub mod gate;
+pub mod json;
+pub mod logging;
+pub mod masking;
+pub mod page;
+pub mod panic;
+pub mod printer;
+pub mod style;
+pub mod table;
+
+pub use page::Page;
+pub use printer::{Console, Format, Look, ProgressStyle, Stream};
+pub use style::Tone;
+pub use table::Table;
