@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(5 * 1024 * 1024 * 1024), "5.0 GiB");
-        assert_eq!(bytes(u64::MAX), "1.5 EiB");
+        assert_eq!(bytes(u64::MAX), "15.9 EiB");
         assert_eq!(span(420), "0.4 s");
         assert_eq!(span(200_000), "3 min 20 s");
     }
