@@ -95,7 +95,7 @@ mod tests {
         let mut table = Table::new(&["tenant", ">rows"]);
         table.row(["acme", "1,204"]);
         table.row(["b\u{1b}[2J", "7"]);
-        assert_eq!(table.render(false, None), "TENANT      ROWS\nacme       1,204\nb\\u{1b}[2J      7\n");
+        assert_eq!(table.render(false, None), "TENANT       ROWS\nacme        1,204\nb\\u{1b}[2J      7\n");
     }
 
     #[test]
