@@ -61,6 +61,9 @@ pub use environment::Environment;
 pub use event::{Event, Sink};
 pub use executor::carry_out;
 pub use failure::{Failure, FailureKind};
+pub use fleet::{
+    FleetJob, FleetOptions, FleetOrder, FleetRecord, FleetReport, Halt, Share, TargetState, Waves, fan_out,
+};
 pub use ledger::{LeaseAnswer, LeaseRequest, Leases, Ledger, LedgerError, RunFilter, RunRecord, RunStart, RunSummary};
 pub use memory::{MemoryLeases, MemoryLedger, Recorder};
 pub use operation::{Fingerprint, Operation, Query};
