@@ -226,11 +226,42 @@ mod tests {
 
     #[test]
     fn postgres_gets_keys_in_statements_of_their_own() {
-        insta::assert_snapshot!(rendered(Engine::Postgres));
+        insta::assert_snapshot!(rendered(Engine::Postgres), @r#"
+        CREATE TABLE "tenant_a"."users" (
+            "id" uuid NOT NULL DEFAULT gen_random_uuid(),
+            "email" varchar(200) NOT NULL,
+            "role" text DEFAULT CAST('owner' AS text),
+            CONSTRAINT "users_role_enum" CHECK ("role" IN ('owner', 'it''s')),
+            CONSTRAINT "no */ escape" CHECK (email <> '*/')
+        );
+        COMMENT ON CONSTRAINT "no */ escape" ON "tenant_a"."users" IS 'fixtool rule: email <> ''*/''';
+        CREATE TABLE "tenant_a"."notes" (
+            "user_id" uuid
+        );
+        ALTER TABLE "tenant_a"."users" ADD CONSTRAINT "users_pkey" PRIMARY KEY ("id");
+        ALTER TABLE "tenant_a"."users" ADD CONSTRAINT "users_email_key" UNIQUE ("email");
+        CREATE INDEX "notes_user_id_idx" ON "tenant_a"."notes" ("user_id");
+        ALTER TABLE "tenant_a"."notes" ADD CONSTRAINT "notes_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "tenant_a"."users" ("id") ON DELETE CASCADE
+        "#);
     }
 
     #[test]
     fn sqlite_gets_keys_as_indexes() {
-        insta::assert_snapshot!(rendered(Engine::Sqlite));
+        insta::assert_snapshot!(rendered(Engine::Sqlite).replace(types::SQLITE_UUID, "UUID"), @r#"
+        CREATE TABLE "users" (
+            "id" uuid_text NOT NULL DEFAULT (UUID),
+            "email" varchar(200) NOT NULL,
+            "role" enum_text DEFAULT 'owner',
+            CONSTRAINT "users_role_enum" CHECK ("role" IN ('owner', 'it''s')),
+            CONSTRAINT "no */ escape" CHECK (email <> '*/' /* fixtool rule: "email <> '*\/'" */)
+        );
+        CREATE TABLE "notes" (
+            "user_id" uuid_text,
+            CONSTRAINT "notes_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users" ("id") ON DELETE CASCADE
+        );
+        CREATE UNIQUE INDEX "users_pkey" ON "users" ("id");
+        CREATE UNIQUE INDEX "users_email_key" ON "users" ("email");
+        CREATE INDEX "notes_user_id_idx" ON "notes" ("user_id")
+        "#);
     }
 }
