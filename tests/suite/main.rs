@@ -14,4 +14,5 @@
 mod support;
 
 mod architecture;
+mod hostile;
 mod support_itself;

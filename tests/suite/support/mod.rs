@@ -17,6 +17,7 @@ pub mod generate;
 pub mod redis;
 pub mod server;
 pub mod site;
+pub mod words;
 
 pub use environment::{Output, Running, TestEnvironment};
 pub use redis::Redis;
