@@ -1,1 +1,161 @@
 //! The catalog: registry of tenants, sealed credentials, leases and the ledger, as sea-orm entities.
+//!
+//! It is the schema `fixtool` of the main PostgreSQL database, or the file `catalog.db` on SQLite.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `identity` | the identity that a site has before its catalog exists |
+//! | [`entity`] | the tables |
+//! | [`migrations`] | how the tables came about |
+//! | `tenants` | the registry |
+//! | [`ledger`] | the operation log: [`Ledger`](crate::engine::Ledger) |
+//! | [`chain`] | the audit trail below it: hashing and proving |
+//! | `leases` | [`Leases`](crate::engine::Leases) |
+//! | [`credentials`] | sealed secrets |
+//! | [`marks`] | what a table held when it was last loaded |
+
+pub mod chain;
+pub mod credentials;
+pub mod entity;
+pub mod error;
+pub mod ledger;
+pub mod marks;
+pub mod migrations;
+
+mod appender;
+mod connect;
+mod identity;
+mod leases;
+mod runs;
+mod tenants;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction, SqliteTransactionMode};
+use sea_orm::{TransactionOptions, TransactionTrait};
+use tokio::sync::OnceCell;
+
+pub use credentials::CredentialInfo;
+pub use error::CatalogError;
+pub use marks::SourceMark;
+
+use crate::backends::database::Access;
+use crate::backends::database::address::Address;
+use crate::backends::database::connect::Limits;
+use crate::model::Engine;
+
+/// The catalog. Cloning shares the connections.
+#[derive(Clone)]
+pub struct Catalog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    site_id: String,
+    source: Source,
+    pool: u32,
+    /// A pooler in transaction mode stands between: nothing may be done outside a transaction.
+    pooled: bool,
+    /// Set as soon as the catalog is known to exist.
+    read: OnceCell<DatabaseConnection>,
+    write: Option<DatabaseConnection>,
+    appender: Option<appender::Appender>,
+}
+
+/// Where to look for a catalog that did not exist when it was opened.
+enum Source {
+    Postgres(sqlx::PgPool),
+    Sqlite(PathBuf),
+}
+
+impl Catalog {
+    /// Opens the catalog of the main database.
+    ///
+    /// For writing it is made where it does not exist and brought up to date; two processes that
+    /// do so at once both succeed. For reading nothing is made: a catalog that does not exist
+    /// reads as empty, and is seen as soon as somebody makes it.
+    pub async fn open(address: &Address, access: Access, limits: &Limits) -> Result<Self, CatalogError> {
+        match address {
+            Address::Postgres(address) => connect::postgres(address, access, limits).await,
+            Address::Sqlite(address) => connect::sqlite(&address.file, access, limits.pool_size.max(1)).await,
+        }
+    }
+
+    fn of(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The engine that holds the catalog.
+    pub fn engine(&self) -> Engine {
+        self.inner.engine
+    }
+
+    /// The identity of the installation: what plans are bound to. It is derived from the database
+    /// until the catalog exists, and stored when it is made; so a plan made
+    /// before the first write stays good after it.
+    pub fn site_id(&self) -> &str {
+        &self.inner.site_id
+    }
+
+    /// Whether the catalog exists by now.
+    pub async fn exists(&self) -> Result<bool, CatalogError> {
+        Ok(self.read().await?.is_some())
+    }
+
+    /// Closes all connections. SQLite then leaves no side files behind.
+    pub async fn close(&self) {
+        if let Some(appender) = &self.inner.appender {
+            appender.stop().await;
+        }
+        if let Some(read) = self.inner.read.get() {
+            connect::close(read).await;
+        }
+        if let Some(write) = &self.inner.write {
+            connect::close(write).await;
+        }
+        if let Source::Postgres(pool) = &self.inner.source {
+            pool.close().await;
+        }
+    }
+
+    /// The connections for reading; `None` while the catalog does not exist.
+    async fn read(&self) -> Result<Option<DatabaseExecutor<'_>>, CatalogError> {
+        let read = match self.inner.read.get() {
+            Some(read) => read,
+            None => match connect::look_again(&self.inner.source, self.inner.pool).await? {
+                Some(found) => self.inner.read.get_or_init(|| async { found }).await,
+                None => return Ok(None),
+            },
+        };
+        if self.inner.pooled {
+            return Ok(Some(DatabaseExecutor::OwnedTransaction(read.begin().await?)));
+        }
+        Ok(Some(DatabaseExecutor::Connection(read)))
+    }
+
+    /// A transaction for writing.
+    async fn write(&self) -> Result<DatabaseTransaction, CatalogError> {
+        begin(self.inner.write.as_ref().ok_or(CatalogError::ReadOnly)?).await
+    }
+
+    fn appender(&self) -> Result<&appender::Appender, CatalogError> {
+        self.inner.appender.as_ref().ok_or(CatalogError::ReadOnly)
+    }
+}
+
+/// Begins a transaction that takes SQLite's write lock at once, so that it never fails half way.
+async fn begin(write: &DatabaseConnection) -> Result<DatabaseTransaction, CatalogError> {
+    let options = TransactionOptions {
+        isolation_level: None,
+        access_mode: None,
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+    };
+    Ok(write.begin_with_options(options).await?)
+}
+
+/// This moment, RFC 3339 in UTC with microseconds: the form of every moment in the catalog.
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}

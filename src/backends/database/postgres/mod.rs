@@ -37,4 +37,9 @@ impl Postgres {
         let (pool, capabilities) = probe::connect(address, access, limits, &wear).await?;
         Ok(Self { pool, access, limits: limits.clone(), capabilities: Arc::new(capabilities), wear })
     }
+
+    /// The pool, for the catalog, and whether a pooler in transaction mode stands behind it.
+    pub(crate) fn pool(&self) -> (&PgPool, bool) {
+        (&self.pool, self.capabilities.transaction_pooler)
+    }
 }

@@ -1,0 +1,142 @@
+//! Connections to the catalog.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{Executor, SqlitePool};
+use tokio::sync::OnceCell;
+
+use super::appender::Appender;
+use super::{Catalog, CatalogError, Inner, Source, identity, migrations};
+use crate::backends::database::Access;
+use crate::backends::database::address::PostgresAddress;
+use crate::backends::database::connect::Limits;
+use crate::backends::database::postgres::Postgres;
+use crate::model::Engine;
+
+/// How long a free connection, or SQLite's write lock, is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) async fn postgres(
+    address: &PostgresAddress,
+    access: Access,
+    limits: &Limits,
+) -> Result<Catalog, CatalogError> {
+    let database = Postgres::connect(address, access, limits).await?;
+    let (pool, pooled) = database.pool();
+    let pool = pool.clone();
+    let exists = migrations::exists_on_postgres(&pool).await?;
+    let mut site_id = identity::of_database(&pool, address).await;
+    let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+    let read = OnceCell::new();
+    let mut write = None;
+    if access == Access::ReadWrite {
+        migrations::migrate_postgres(&pool, &site_id).await?;
+        write = Some(connection.clone());
+    }
+    if exists || access == Access::ReadWrite {
+        site_id = migrations::check(&connection).await?;
+        read.get_or_init(|| async { connection }).await;
+    }
+    let appender = write.clone().map(|write| Appender::start(write, Engine::Postgres));
+    let source = Source::Postgres(pool);
+    let inner =
+        Inner { engine: Engine::Postgres, site_id, source, pool: limits.pool_size, pooled, read, write, appender };
+    Ok(Catalog::of(inner))
+}
+
+pub(super) async fn sqlite(file: &Path, access: Access, size: u32) -> Result<Catalog, CatalogError> {
+    let file = std::path::absolute(file).map_err(|error| CatalogError::Unreachable(error.to_string()))?;
+    let mut site_id = identity::of_file(&file);
+    let read = OnceCell::new();
+    let mut write = None;
+    if access == Access::ReadWrite {
+        migrations::migrate_sqlite(&file, &site_id).await?;
+        write = Some(SqlxSqliteConnector::from_sqlx_sqlite_pool(sqlite_pool(&file, Access::ReadWrite, 1).await?));
+    }
+    if let Some(found) = look_in_file(&file, size).await? {
+        site_id = migrations::check(&found).await?;
+        read.get_or_init(|| async { found }).await;
+    }
+    let appender = write.clone().map(|write| Appender::start(write, Engine::Sqlite));
+    let source = Source::Sqlite(file);
+    let pooled = false;
+    Ok(Catalog::of(Inner { engine: Engine::Sqlite, site_id, source, pool: size, pooled, read, write, appender }))
+}
+
+/// Looks for a catalog that did not exist before.
+pub(super) async fn look_again(source: &Source, size: u32) -> Result<Option<DatabaseConnection>, CatalogError> {
+    match source {
+        Source::Postgres(pool) => {
+            let exists = migrations::exists_on_postgres(pool).await?;
+            Ok(exists.then(|| SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone())))
+        }
+        Source::Sqlite(file) => look_in_file(file, size).await,
+    }
+}
+
+async fn look_in_file(file: &Path, size: u32) -> Result<Option<DatabaseConnection>, CatalogError> {
+    if !file.try_exists().map_err(|error| CatalogError::Permission(error.to_string()))? {
+        return Ok(None);
+    }
+    let pool = sqlite_pool(file, Access::ReadOnly, size.min(4)).await?;
+    if migrations::exists_on_sqlite(&pool).await? {
+        return Ok(Some(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)));
+    }
+    pool.close().await;
+    Ok(None)
+}
+
+/// Connections whose own database is empty and in memory; the catalog is attached as `fixtool`.
+async fn sqlite_pool(file: &Path, access: Access, size: u32) -> Result<SqlitePool, CatalogError> {
+    let text = file.to_str().ok_or_else(|| CatalogError::Unreachable("the path is not UTF-8".to_owned()))?;
+    let first = attached(text.to_owned(), access, size).await;
+    match (first, access) {
+        // In a directory that may not be written, a file in WAL mode opens only as one that nobody changes.
+        (Err(CatalogError::Unreachable(_)), Access::ReadOnly) => attached(immutable(text), access, size).await,
+        (other, _) => other,
+    }
+}
+
+fn immutable(path: &str) -> String {
+    let mut escaped = String::with_capacity(path.len() + 20);
+    for c in path.chars() {
+        match c {
+            '%' => escaped.push_str("%25"),
+            '?' => escaped.push_str("%3f"),
+            '#' => escaped.push_str("%23"),
+            _ => escaped.push(c),
+        }
+    }
+    format!("file:{escaped}?immutable=1")
+}
+
+async fn attached(target: String, access: Access, size: u32) -> Result<SqlitePool, CatalogError> {
+    let options = SqliteConnectOptions::new().busy_timeout(PATIENCE).create_if_missing(false);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(move |connection, _| {
+            let target = target.clone();
+            Box::pin(async move {
+                sqlx::query("ATTACH DATABASE ?1 AS fixtool").bind(target).execute(&mut *connection).await?;
+                let settings = match access {
+                    Access::ReadOnly => "PRAGMA query_only = ON; SELECT count(*) FROM fixtool.sqlite_master",
+                    Access::ReadWrite => "PRAGMA fixtool.synchronous = NORMAL",
+                };
+                connection.execute(settings).await?;
+                Ok(())
+            })
+        });
+    Ok(pool.connect_with(options).await?)
+}
+
+pub(super) async fn close(connection: &DatabaseConnection) {
+    if let Err(error) = connection.clone().close().await {
+        tracing::debug!(%error, "the catalog's connections did not close cleanly");
+    }
+}
