@@ -119,10 +119,12 @@ impl Failure for CatalogError {
             Self::Permission(_) => FailureKind::Permission,
             Self::Database(_) | Self::Exists(_) => FailureKind::Failed,
             Self::Damaged(_) | Self::MigrationChanged { .. } => FailureKind::Findings,
-            Self::TooNew { .. } | Self::Outdated { .. } | Self::PlanApplied { .. } | Self::NotResumable { .. } => {
-                FailureKind::Refused
-            }
-            Self::Missing(_) | Self::AmbiguousRun { .. } => FailureKind::Usage,
+            Self::TooNew { .. }
+            | Self::Outdated { .. }
+            | Self::PlanApplied { .. }
+            | Self::NotResumable { .. }
+            | Self::AmbiguousRun { .. } => FailureKind::Refused,
+            Self::Missing(_) => FailureKind::Usage,
             Self::ReadOnly => FailureKind::Bug,
         }
     }

@@ -1,7 +1,9 @@
 //! Runs and their steps: what the audit trail amounts to, kept so that it can be asked quickly.
 
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+};
 use sea_orm::{QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
@@ -92,7 +94,11 @@ impl Change {
                     .col_expr(run::Column::FailureMessage, Expr::value(message.as_str()))
                     .filter(run::Column::Run.eq(run.as_str()))
                     .filter(run::Column::FailureCode.is_null());
-                failed.exec(transaction).await?;
+                if failed.exec(transaction).await?.rows_affected == 0 {
+                    // Either it failed before, or there is no such run.
+                    let row = run::Entity::find_by_id(run.as_str()).one(transaction).await?;
+                    known(run, u64::from(row.is_some()))?;
+                }
                 Ok(json!({ "step": step, "code": code, "message": message }))
             }
             Self::End { run, status } => end(transaction, run, *status, at).await,
@@ -181,7 +187,7 @@ async fn end(transaction: &DatabaseTransaction, run: &str, status: RunStatus, at
         .filter(run::Column::Run.eq(run));
     known(run, ended.exec(transaction).await?.rows_affected)?;
     let row = run::Entity::find_by_id(run).one(transaction).await?;
-    if let Some(follows) = row.and_then(|row| row.follows).filter(|_| ended_well(&status)) {
+    if let Some(follows) = row.and_then(|row| row.follows).filter(|_| matches!(status.as_str(), "done" | "partial")) {
         let undone = run::Entity::update_many()
             .col_expr(run::Column::UndoneBy, Expr::value(run))
             .filter(run::Column::Run.eq(follows));
@@ -262,6 +268,7 @@ impl Catalog {
             .select_only()
             .columns(wanted)
             .column_as(Expr::value(""), "plan")
+            .order_by_desc(run::Column::StartedAt)
             .order_by_desc(run::Column::Run)
             .limit(filter.limit.map(u64::from));
         let equal = [
@@ -278,7 +285,14 @@ impl Catalog {
             query = query.filter(run::Column::Status.eq(word(status)?));
         }
         if let Some(before) = &filter.before {
-            query = query.filter(run::Column::Run.lt(before.as_str()));
+            let Some(before) = run::Entity::find_by_id(before.as_str()).one(&read).await? else {
+                return Ok(Vec::new());
+            };
+            let at_once = Condition::all()
+                .add(run::Column::StartedAt.eq(before.started_at.as_str()))
+                .add(run::Column::Run.lt(before.run.as_str()));
+            let earlier = run::Column::StartedAt.lt(before.started_at.as_str());
+            query = query.filter(Condition::any().add(earlier).add(at_once));
         }
         query.all(&read).await?.into_iter().map(summary).collect()
     }
