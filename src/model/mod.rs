@@ -9,6 +9,7 @@ pub mod literal;
 pub mod logical_type;
 pub mod pack;
 pub mod raw;
+pub mod sample;
 pub mod selection;
 pub mod table;
 pub mod tenant;

@@ -150,7 +150,7 @@ fn check_cleanup(manifest: &Manifest, releases: &[Release], add: &mut Add<'_>) {
             add(&["cleanup", name, "keep"], format!("not an age such as 90d: {error}"));
         }
         let about_rows = matches!(kind, CleanupType::OldData | CleanupType::Analytics | CleanupType::Sessions);
-        if about_rows != !policy.rows.is_empty() {
+        if about_rows == policy.rows.is_empty() {
             let message = if about_rows { "say which rows" } else { "this type is not about rows" };
             add(&["cleanup", name, "rows"], message.to_owned());
         }

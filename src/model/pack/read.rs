@@ -25,7 +25,7 @@ struct Reading<'f> {
     used: HashSet<&'f str>,
 }
 
-impl<'f> Reading<'f> {
+impl Reading<'_> {
     fn pack(&mut self) -> Option<Pack> {
         let document = self.document("pack.yaml")?;
         let manifest: Manifest = self.keep(document.read())?;
@@ -163,7 +163,7 @@ impl<'f> Reading<'f> {
     fn unused(&mut self) {
         let unused = self.files.keys().filter(|path| !self.used.contains(path.as_str()));
         let flaws: Vec<Flaw> = unused
-            .filter(|path| !path.starts_with('.') && !path.ends_with(".md"))
+            .filter(|path| !path.starts_with('.') && !matches!(path.rsplit_once('.'), Some((_, "md"))))
             .map(|path| {
                 Flaw::of_file(path, "nothing reads this file")
                     .with_help(Some("a version that 'versions' does not name, or a misspelt file name?".to_owned()))

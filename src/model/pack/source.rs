@@ -21,7 +21,7 @@ pub struct Flaw {
     pub message: String,
     /// The file.
     #[source_code]
-    pub source_code: Option<NamedSource<Arc<str>>>,
+    pub source_code: Option<Arc<NamedSource<Arc<str>>>>,
     /// Where in the file.
     #[label("here")]
     pub span: Option<SourceSpan>,
@@ -87,7 +87,7 @@ impl Document {
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let line = 1 + before.iter().filter(|b| **b == b'\n').count();
+            let line = 1 + memchr::memchr_iter(b'\n', before).count();
             Flaw::of_file(&format!("{file}:{line}"), "the file is not UTF-8")
         })?;
         let text: Arc<str> = Arc::from(text);
@@ -98,7 +98,8 @@ impl Document {
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Flaw> {
         let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
         serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| {
-            let place = error.location().map(|at| self.place_at(at.line() as usize, at.column() as usize));
+            let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+            let place = error.location().map(|at| self.place_at(number(at.line()), number(at.column())));
             let message = error.to_string();
             let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
             self.flaw_at(place, message)
@@ -119,7 +120,7 @@ impl Document {
         Flaw {
             place: format!("{}:{}:{}", self.file, place.line, place.column),
             message,
-            source_code: Some(NamedSource::new(&self.file, Arc::clone(&self.text)).with_language("yaml")),
+            source_code: Some(Arc::new(NamedSource::new(&self.file, Arc::clone(&self.text)).with_language("yaml"))),
             span: Some(SourceSpan::new(place.offset.into(), place.length)),
             help: None,
         }
