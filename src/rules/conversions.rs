@@ -83,10 +83,10 @@ pub const CONVERSIONS: &[Conversion] = &[
     },
     Conversion {
         logical: "decimal(5,2)",
-        text: "digits with an optional minus and point; written back with all digits of the scale",
+        text: "digits with an optional minus and point; kept without zeros at the end",
         json: "the same as a number, or as a string",
         refused: "an exponent, leading zeros, more digits than the scale (unless they are zeros), NaN",
-        taken: &[("0.9", "0.90"), ("-999.99", "-999.99"), ("1.5000", "1.50"), ("-0", "0.00")],
+        taken: &[("0.90", "0.9"), ("-999.99", "-999.99"), ("1.5000", "1.5"), ("-0", "0")],
         not_taken: &[
             ("0.999", "too_precise"),
             ("1000", "out_of_range"),
@@ -101,7 +101,7 @@ pub const CONVERSIONS: &[Conversion] = &[
         logical: "float",
         text: "a JSON number, NaN, Infinity or -Infinity",
         json: "a number; NaN, Infinity and -Infinity as strings",
-        refused: "numbers beyond 64 bits (1e400, 1e-400), leading zeros, `inf`; NaN on SQLite, which would store NULL",
+        refused: "numbers beyond 64 bits (1e400, 1e-400), leading zeros, `inf`, `nan`",
         taken: &[("0.1", "0.1"), ("1e3", "1000"), ("NaN", "NaN"), ("-Infinity", "-Infinity"), ("-0", "-0")],
         not_taken: &[
             ("1e400", "out_of_range"),

@@ -34,7 +34,7 @@ fn whole(text: &str, range: &'static str) -> Result<i64, Fault> {
     text.parse().map_err(|_| Fault::Range(range))
 }
 
-/// Exact, with as many digits after the point as the type has: `0.9` is `0.90` for `decimal(3,2)`.
+/// Exact and canonical: no zeros at the end of a fraction, no minus zero.
 pub(super) fn decimal(text: &str, precision: u16, scale: u16) -> Result<Value, Fault> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = match digits.split_once('.') {
@@ -54,16 +54,15 @@ pub(super) fn decimal(text: &str, precision: u16, scale: u16) -> Result<Value, F
     if whole != "0" && whole.len() > usize::from(precision.saturating_sub(scale)) {
         return Err(Fault::Range("too many digits before the point"));
     }
-    let zero = whole == "0" && fraction.bytes().all(|b| b == b'0');
-    let mut out = String::with_capacity(text.len() + usize::from(scale) + 1);
-    if negative && !zero {
+    let fraction = fraction.trim_end_matches('0');
+    let mut out = String::with_capacity(text.len());
+    if negative && !(whole == "0" && fraction.is_empty()) {
         out.push('-');
     }
     out.push_str(whole);
-    if scale > 0 {
+    if !fraction.is_empty() {
         out.push('.');
         out.push_str(fraction);
-        out.extend(std::iter::repeat_n('0', usize::from(scale) - kept));
     }
     Ok(Value::Decimal(out))
 }
