@@ -14,5 +14,12 @@
 mod support;
 
 mod architecture;
+mod documents;
+mod dry_runs;
+mod faults_cache;
+mod faults_kill;
+mod faults_server;
+mod faults_together;
 mod hostile;
+mod refused_plans;
 mod support_itself;

@@ -47,3 +47,38 @@ pub fn newest_run(site: &Site) -> Option<String> {
     let runs = log.get("runs").and_then(serde_json::Value::as_array).expect("the log has runs");
     runs.first().and_then(|run| run.get("run")).and_then(serde_json::Value::as_str).map(str::to_owned)
 }
+
+/// Whether a run came to a good end.
+pub fn is_done(site: &Site, run: &str) -> bool {
+    let shown = site.fixtool(["op", "show", run, "--output", "json"]).code(0).json();
+    status(&shown).expect("a run has a status") == "done"
+}
+
+/// The `status` of a run, wherever the document has it.
+fn status(document: &serde_json::Value) -> Option<String> {
+    let at = |value: &serde_json::Value| value.get("status").and_then(serde_json::Value::as_str).map(str::to_owned);
+    at(document).or_else(|| document.get("run").and_then(at))
+}
+
+/// A folder of files as the old system loaded it: users, AI sessions and content, by their names.
+pub fn fixtures(site: &Site, folder: &str) {
+    let mut sessions = Vec::new();
+    generate::write_sessions(&mut sessions, 0..300, (120, 1), |_| None).expect("memory takes it");
+    site.write(format!("{folder}/users.csv"), users(120));
+    site.write(format!("{folder}/ai_sessions.csv"), &sessions);
+    let content: String = String::from_utf8(sessions)
+        .expect("UTF-8")
+        .lines()
+        .skip(1)
+        .take(50)
+        .filter_map(|line| {
+            let mut fields = line.split(',');
+            let (session, user) = (fields.next()?, fields.next()?);
+            Some(format!(
+                "{{\"session_id\": \"{session}\", \"user_id\": \"{user}\", \"content_type\": \"playlist\", \
+                 \"content_data\": {{\"tracks\": 12}}, \"quality_score\": 0.75}}\n"
+            ))
+        })
+        .collect();
+    site.write(format!("{folder}/content.ndjson"), content);
+}
