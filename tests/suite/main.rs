@@ -20,6 +20,7 @@ mod faults_cache;
 mod faults_kill;
 mod faults_server;
 mod faults_together;
+mod fleet;
 mod hostile;
 mod refused_plans;
 mod support_itself;
