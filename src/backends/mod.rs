@@ -3,4 +3,5 @@
 pub mod cache;
 pub mod catalog;
 pub mod database;
+pub mod packs;
 pub mod sealing;

@@ -7,6 +7,7 @@ pub mod fingerprint;
 pub mod json_text;
 pub mod literal;
 pub mod logical_type;
+pub mod mask;
 pub mod pack;
 pub mod raw;
 pub mod sample;
