@@ -7,6 +7,7 @@
 
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and ends where it cannot go on")]
 
+mod fleet;
 #[path = "../../tests/suite/support/generate.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod generate;
@@ -78,6 +79,9 @@ fn run(options: &Options) -> bool {
     }
     if options.wants("rejects") {
         equal &= rejects::run(options);
+    }
+    if options.wants("fleet") {
+        equal &= fleet::run(options);
     }
     equal
 }

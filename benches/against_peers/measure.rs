@@ -103,6 +103,14 @@ pub fn fixtool(home: &Path, database: Option<&str>, arguments: &[&str]) -> Comma
     command
 }
 
+/// The version of the built-in pack whose columns the generated files have.
+const PACK_VERSION: &str = "1.0.0";
+
+/// The words that make a tenant without limits.
+pub fn init_words(tenant: &str) -> Vec<&str> {
+    vec!["tenant", "init", tenant, "--tier", "enterprise", "--version", PACK_VERSION, "--yes"]
+}
+
 /// What a command prints; panics when it fails.
 pub fn output(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().expect("the command starts");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::Options;
 use super::generate::USERS_HEADER;
-use super::measure::{Contender, fixtool, output, print_ratio, run as measured};
+use super::measure::{Contender, fixtool, init_words, output, print_ratio, run as measured};
 
 /// A database of the benchmark's own on the server of `FIXTOOL_TEST_POSTGRES`.
 pub struct Database {
@@ -35,8 +35,7 @@ impl Database {
 
     /// A fresh tenant.
     pub fn tenant(&self, options: &Options, name: &str) {
-        let arguments = ["tenant", "init", name, "--tier", "enterprise"];
-        output(&mut fixtool(&options.folder.join("home"), Some(&self.url()), &arguments));
+        output(&mut fixtool(&options.folder.join("home"), Some(&self.url()), &init_words(name)));
         self.query("CHECKPOINT");
     }
 

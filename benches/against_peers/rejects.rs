@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::Options;
 use super::generate::{Fault, Shape, write_sessions, write_users};
-use super::measure::{Contender, fixtool, output, print_ratio, run_to};
+use super::measure::{Contender, fixtool, init_words, output, print_ratio, run_to};
 use super::postgres::Database;
 
 const SESSIONS: u64 = 100_000;
@@ -71,7 +71,7 @@ fn compare(options: &Options, files: &Files, engine: &str, url: Option<&str>) ->
         for (contender, file, name, code) in [(&mut clean, &files.clean, "clean", 0), (&mut bad, &files.bad, "bad", 3)]
         {
             let tenant = format!("{name}_{round}");
-            output(&mut fixtool(&home, url, &["tenant", "init", &tenant, "--tier", "enterprise"]));
+            output(&mut fixtool(&home, url, &init_words(&tenant)));
             output(&mut load(&home, url, (&tenant, "users"), &files.users, &[]));
             let rejects = home.join(format!("{tenant}.ndjson"));
             let to = rejects.to_str().expect("a path in UTF-8");

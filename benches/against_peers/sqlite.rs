@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::Options;
 use super::generate::USERS_HEADER;
-use super::measure::{Contender, Run, fixtool, output, print_ratio, run as measured};
+use super::measure::{Contender, Run, fixtool, init_words, output, print_ratio, run as measured};
 
 struct Home {
     folder: PathBuf,
@@ -18,7 +18,7 @@ impl Home {
     /// A folder with a fresh tenant in it.
     fn with_tenant(options: &Options, name: &str) -> Self {
         let folder = options.folder.join(name);
-        output(&mut fixtool(&folder, None, &["tenant", "init", "bench", "--tier", "enterprise"]));
+        output(&mut fixtool(&folder, None, &init_words("bench")));
         Self { folder }
     }
 
