@@ -14,6 +14,7 @@
 mod support;
 
 mod architecture;
+mod catalog;
 mod documents;
 mod dry_runs;
 mod faults_cache;
