@@ -1,5 +1,7 @@
 //! What the documents tell a user to type is typed.
 
+mod tour;
+
 use std::fs;
 use std::path::Path;
 
