@@ -7,6 +7,9 @@
 //! |---|---|
 //! | [`printer`] | the console: where each kind of text goes, and in which form |
 //! | [`gate`] | the one way out to both streams, around the bars |
+//! | [`plan_view`] | plans before a run, reports after it |
+//! | [`progress`] | events as bars, plain lines or JSON lines |
+//! | [`prompt`] | questions |
 //! | [`page`], [`table`], [`style`] | results for people |
 //! | [`json`] | results for programs |
 //! | [`diagnostic`], [`panic`] | how a failure is told, and a bug |
@@ -22,7 +25,10 @@ pub mod logging;
 pub mod masking;
 pub mod page;
 pub mod panic;
+pub mod plan_view;
 pub mod printer;
+pub mod progress;
+pub mod prompt;
 pub mod style;
 pub mod table;
 
