@@ -1,8 +1,7 @@
 //! From how a command ended to the number that a script sees; `docs/exit-codes.md` holds the table.
 
 use super::fault::Ending;
-use super::signals::Signal;
-use crate::engine::{FailureKind, RunStatus};
+use crate::engine::{FailureKind, RunStatus, Signal};
 
 /// Every exit code with its meaning, as in `docs/exit-codes.md`.
 pub const TABLE: &[(u8, &str)] = &[
@@ -41,7 +40,15 @@ pub fn of_ending(ending: Ending, signal: Option<Signal>) -> u8 {
         Ending::Partial => 3,
         Ending::Findings => 10,
         Ending::Failed(kind) => of_kind(kind),
-        Ending::Interrupted => signal.unwrap_or(Signal::Interrupt).exit_code(),
+        Ending::Interrupted => of_signal(signal.unwrap_or(Signal::Interrupt)),
+    }
+}
+
+/// 128 plus the signal's number, as shells do.
+pub fn of_signal(signal: Signal) -> u8 {
+    match signal {
+        Signal::Interrupt => 130,
+        Signal::Terminate => 143,
     }
 }
 

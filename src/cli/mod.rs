@@ -42,7 +42,6 @@ mod flags;
 mod man;
 mod run;
 mod session;
-mod signals;
 mod start;
 mod usage;
 

@@ -1,10 +1,9 @@
 //! What every command is given: settings, the console, the cancel token, and databases that are
 //! opened only when a command needs them.
 
-use super::signals::Interruption;
 use crate::config::{ConfigError, Environment, Resolved, Settings};
 use crate::console::Console;
-use crate::engine::{Failure, FailureKind};
+use crate::engine::{Failure, FailureKind, Identity, Signals};
 
 /// What every command is given. Made once, by the start of the program; there are no globals.
 pub struct Session {
@@ -17,7 +16,9 @@ pub struct Session {
     /// Where everything is shown.
     pub console: Console,
     /// Ctrl-C and SIGTERM.
-    pub interruption: Interruption,
+    pub signals: Signals,
+    /// Who runs fixtool, for the audit trail and the leases.
+    pub identity: Identity,
 }
 
 impl Failure for ConfigError {

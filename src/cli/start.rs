@@ -9,13 +9,13 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use futures_util::FutureExt;
 
 use super::fault::Fault;
-use super::signals::Interruption;
 use super::usage::{check_plan, of_clap};
 use super::{Cli, CommandResult, GlobalFlags, Session, exit_code};
 use crate::config::{Environment, Output, Overrides, Settings};
 use crate::console::gate::Gate;
 use crate::console::logging::{self, LogLook};
-use crate::console::{Console, Format, Look, ProgressStyle, Stream, panic};
+use crate::console::{Console, Format, Look, ProgressStyle, Stream, Tone, panic};
+use crate::engine::{Identity, Signals};
 
 /// The exit code of a bug.
 const BUG: u8 = 70;
@@ -115,24 +115,24 @@ fn go(cli: Cli, environment: Environment) -> u8 {
     for problem in &resolved.problems {
         tracing::warn!("{problem}");
     }
-    let session = Session { settings, resolved, environment, console, interruption: Interruption::default() };
-    block_on(command, &session)
-}
-
-fn block_on(command: super::Command, session: &Session) -> u8 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            session.console.line(crate::console::Tone::Bad, &format!("the runtime cannot be started: {error}"));
+            console.line(Tone::Bad, &format!("the runtime cannot be started: {error}"));
             return BUG;
         }
     };
     let code = runtime.block_on(async {
-        let say = |text: &str| session.console.line(crate::console::Tone::Warn, text);
-        let work = AssertUnwindSafe(Box::pin(command.run(session))).catch_unwind();
+        let signals = listen(&console);
+        let identity = Identity::new(&environment.user(), &environment.host(), std::process::id());
+        let session = Session { settings, resolved, environment, console, signals, identity };
+        let work = AssertUnwindSafe(Box::pin(command.run(&session))).catch_unwind();
         tokio::select! {
-            ended = work => ended.map_or(BUG, |result| finish(result, session)),
-            aborted = session.interruption.watch(say) => aborted.exit_code(),
+            ended = work => ended.map_or(BUG, |result| finish(result, &session)),
+            signal = session.signals.aborted() => {
+                session.console.line(Tone::Warn, "aborted; what was not committed is rolled back by the database");
+                exit_code::of_signal(signal)
+            }
         }
     });
     // Threads that wait for a file or a terminal must not hold up the end.
@@ -140,9 +140,18 @@ fn block_on(command: super::Command, session: &Session) -> u8 {
     code
 }
 
+/// Listens for Ctrl-C and SIGTERM; where no handler can be installed, they end the process as ever.
+fn listen(console: &Console) -> Signals {
+    let sink = console.remarks();
+    Signals::listen(sink.clone()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "signals cannot be caught");
+        Signals::new(sink)
+    })
+}
+
 fn finish(result: CommandResult, session: &Session) -> u8 {
     match result {
-        Ok(ending) => exit_code::of_ending(ending, session.interruption.signal()),
+        Ok(ending) => exit_code::of_ending(ending, session.signals.received()),
         Err(fault) => fail(&session.console, &fault),
     }
 }

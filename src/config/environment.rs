@@ -67,17 +67,18 @@ impl Environment {
         self.get("NO_COLOR").is_some() || self.get("TERM") == Some("dumb")
     }
 
-    /// Who runs fixtool and where, for the audit trail: `user@host`.
-    pub fn actor(&self) -> String {
-        let user =
-            self.get("USER").or_else(|| self.get("LOGNAME")).or_else(|| self.get("USERNAME")).unwrap_or("unknown");
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
-            .ok()
-            .map(|name| name.trim().to_owned())
-            .filter(|name| !name.is_empty())
-            .or_else(|| self.get("HOSTNAME").or_else(|| self.get("COMPUTERNAME")).map(str::to_owned))
-            .unwrap_or_else(|| "localhost".to_owned());
-        format!("{user}@{host}")
+    /// The operating system's user.
+    pub fn user(&self) -> String {
+        let name = self.get("USER").or_else(|| self.get("LOGNAME")).or_else(|| self.get("USERNAME"));
+        name.unwrap_or("unknown").to_owned()
+    }
+
+    /// The host's name.
+    pub fn host(&self) -> String {
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        let kernel = kernel.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+        let variable = || self.get("HOSTNAME").or_else(|| self.get("COMPUTERNAME")).map(str::to_owned);
+        kernel.or_else(variable).unwrap_or_else(|| "localhost".to_owned())
     }
 }
 

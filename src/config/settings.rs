@@ -31,8 +31,6 @@ pub struct Settings {
     pub concurrency: u32,
     /// How results, progress and logs are shown.
     pub output: Output,
-    /// Who runs fixtool, for the audit trail.
-    pub actor: String,
 }
 
 /// One database.
@@ -166,7 +164,6 @@ impl Settings {
                 log_format: text("log.format"),
                 log_file: path("log.file"),
             },
-            actor: environment.actor(),
         })
     }
 }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`printer`] | the console: where each kind of text goes, and in which form |
 //! | [`gate`] | the one way out to both streams, around the bars |
-//! | [`plan_view`] | plans before a run, reports after it |
+//! | [`plan_view`], [`report_view`] | plans before a run, reports after it |
 //! | [`progress`] | events as bars, plain lines or JSON lines |
 //! | [`prompt`] | questions |
 //! | [`page`], [`table`], [`style`] | results for people |
@@ -29,6 +29,7 @@ pub mod plan_view;
 pub mod printer;
 pub mod progress;
 pub mod prompt;
+pub mod report_view;
 pub mod style;
 pub mod table;
 

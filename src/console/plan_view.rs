@@ -170,7 +170,8 @@ fn many(page: &mut Page, plans: &[PlanDocument]) {
             page.toned_line(tone(effect), &format!("{}: {} tenants", effect.as_str(), thousands(count(affected))));
         }
     }
-    let losses = plans.iter().flat_map(|plan| plan.steps.iter().flat_map(move |s| s.losses.iter().map(move |l| (plan, l))));
+    let losses =
+        plans.iter().flat_map(|plan| plan.steps.iter().flat_map(move |s| s.losses.iter().map(move |l| (plan, l))));
     for (plan, loss) in losses.take(MOST_LINES) {
         page.toned_line(Tone::Bad, &format!("lost for good in {}: {loss}", plan.target));
     }
@@ -233,7 +234,11 @@ pub fn counts(counts: &BTreeMap<String, u64>) -> String {
     if counts.is_empty() {
         return "nothing".to_owned();
     }
-    counts.iter().map(|(name, amount)| format!("{} {}", thousands(*amount), name.replace('_', " "))).collect::<Vec<_>>().join(", ")
+    counts
+        .iter()
+        .map(|(name, amount)| format!("{} {}", thousands(*amount), name.replace('_', " ")))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// `data.load` as it is typed: `data load`.

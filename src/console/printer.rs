@@ -132,11 +132,16 @@ impl Console {
         }
     }
 
-    /// A page for standard error: plans and reports beside the result.
+    /// A page for standard error, such as the plan before a run; left out with `--quiet`.
     pub fn aside(&self, page: &Page) {
         if !self.look.quiet {
-            self.gate.write_err(page.render(self.look.err.paint(), self.look.err.width).as_bytes());
+            self.aside_always(page);
         }
+    }
+
+    /// A page for standard error that must be read.
+    pub fn aside_always(&self, page: &Page) {
+        self.gate.write_err(page.render(self.look.err.paint(), self.look.err.width).as_bytes());
     }
 
     /// A remark on standard error; left out with `--quiet`.

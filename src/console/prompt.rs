@@ -53,7 +53,9 @@ mod tests {
     #[test]
     fn only_a_clear_yes_is_a_yes() {
         let (console, out, err) = captured(Look::PLAIN);
-        for (typed, answer) in [("y\n", Answer::Yes), ("YES\n", Answer::Yes), ("yeah\n", Answer::No), ("", Answer::No), ("\n", Answer::No)] {
+        for (typed, answer) in
+            [("y\n", Answer::Yes), ("YES\n", Answer::Yes), ("yeah\n", Answer::No), ("", Answer::No), ("\n", Answer::No)]
+        {
             assert_eq!(console.ask("Go on?", &mut typed.as_bytes()), answer, "{typed:?}");
         }
         assert!(err.text().starts_with("Go on? [y/N] ") && out.text().is_empty());
@@ -62,7 +64,9 @@ mod tests {
     #[test]
     fn a_name_must_be_typed_exactly() {
         let (console, _, _) = captured(Look::PLAIN);
-        for (typed, answer) in [("acme\n", Answer::Yes), ("Acme\n", Answer::No), ("acm\n", Answer::No), ("", Answer::No)] {
+        for (typed, answer) in
+            [("acme\n", Answer::Yes), ("Acme\n", Answer::No), ("acm\n", Answer::No), ("", Answer::No)]
+        {
             assert_eq!(console.ask_for_name("Drop?", "acme", &mut typed.as_bytes()), answer, "{typed:?}");
         }
     }

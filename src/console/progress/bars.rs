@@ -61,8 +61,12 @@ impl Bars {
     fn style_of(&self, size: Size) -> Style {
         let bar = if self.colour { "{bar:24.cyan}" } else { "{bar:24}" };
         let template = match (size.amount.is_some_and(|a| a > 0), size.unit) {
-            (true, Unit::Bytes) => format!("{bar} {{percent:>3}} %  {{msg}}  {{binary_bytes}}/{{binary_total_bytes}}  {{eta}} left"),
-            (true, _) => format!("{bar} {{percent:>3}} %  {{msg}}  {{human_pos}}/{{human_len}}  {{per_sec:0}}  {{eta}} left"),
+            (true, Unit::Bytes) => {
+                format!("{bar} {{percent:>3}} %  {{msg}}  {{binary_bytes}}/{{binary_total_bytes}}  {{eta}} left")
+            }
+            (true, _) => {
+                format!("{bar} {{percent:>3}} %  {{msg}}  {{human_pos}}/{{human_len}}  {{per_sec:0}}  {{eta}} left")
+            }
             (false, Unit::Bytes) => "{spinner} {msg}  {binary_bytes}  {elapsed}".to_owned(),
             (false, _) => "{spinner} {msg}  {human_pos}  {elapsed}".to_owned(),
         };
@@ -91,7 +95,9 @@ impl Sink for Bars {
                     bar.set_position(*done);
                 }
             }
-            Event::StepFinished { target, step, .. } | Event::StepFailed { target, step, .. } => self.end(target, *step),
+            Event::StepFinished { target, step, .. } | Event::StepFailed { target, step, .. } => {
+                self.end(target, *step)
+            }
             Event::RunFinished { .. } => {
                 if let Some(whole) = &self.whole {
                     whole.inc(1);
@@ -121,7 +127,8 @@ mod tests {
     fn every_template_is_valid() {
         let (console, _, _) = captured(Look::PLAIN);
         for colour in [true, false] {
-            let bars = Bars { colour, ..Bars::new(&console, 1) };
+            let mut bars = Bars::new(&console, 1);
+            bars.colour = colour;
             for amount in [None, Some(0), Some(5)] {
                 for unit in [Unit::Rows, Unit::Bytes, Unit::Items] {
                     bars.style_of(Size { amount, unit });

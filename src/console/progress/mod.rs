@@ -25,6 +25,11 @@ impl Console {
         }
         Arc::new(All(sinks))
     }
+
+    /// The sink for what happens outside an operation: that a request to stop was heard.
+    pub fn remarks(&self) -> Arc<dyn Sink> {
+        Arc::new(Remarks { console: self.clone() })
+    }
 }
 
 /// Several sinks as one.

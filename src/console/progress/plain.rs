@@ -8,7 +8,7 @@ use super::how_far;
 use crate::console::plan_view::counts;
 use crate::console::style::span;
 use crate::console::{Console, Tone};
-use crate::engine::{Event, RunStatus, Size, Sink};
+use crate::engine::{Event, RunStatus, Sink, Size};
 
 const EVERY: Duration = Duration::from_secs(10);
 

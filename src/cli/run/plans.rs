@@ -1,0 +1,158 @@
+//! From operations to plans: made now, or taken out of a file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use tokio_util::sync::CancellationToken;
+
+use super::Rebuild;
+use crate::cli::fault::Fault;
+use crate::console::plan_view::PlanDocument;
+use crate::engine::plan_file::PlanFile;
+use crate::engine::{
+    Approved, Consent, Effect, Event, Freshness, Ledger, Operation, Outcome, Plan, RunError, Sink, Size, Unit, draft,
+    prepare, refresh, rehearse,
+};
+
+/// One target with its plan, or with the reason why there is none.
+pub struct Planned<O: Operation> {
+    /// The target's name.
+    pub target: String,
+    /// The operation.
+    pub operation: Arc<O>,
+    /// Its plan.
+    pub made: Result<Made<O>, RunError<O::Error>>,
+}
+
+/// A plan with what it rests on.
+pub struct Made<O: Operation> {
+    /// The plan.
+    pub plan: Plan<O::Action>,
+    /// How things stood; `None` for a plan from a file, which is held against the present later.
+    freshness: Option<Freshness>,
+    /// What carrying it out would find.
+    foreseen: Option<Outcome>,
+}
+
+impl<O: Operation> Planned<O> {
+    fn of(operation: Arc<O>, made: Result<Made<O>, RunError<O::Error>>) -> Self {
+        Self { target: operation.target().name, operation, made }
+    }
+
+    /// For the console.
+    pub fn document(&self) -> Option<PlanDocument> {
+        self.made.as_ref().ok().map(|made| PlanDocument::of(&made.plan, made.foreseen.clone()))
+    }
+
+    /// Its effect and target, for consent.
+    pub fn need(&self) -> Option<(Effect, String)> {
+        self.made.as_ref().ok().map(|made| (made.plan.worst_effect(), self.target.clone()))
+    }
+
+    /// Whether carrying it out would refuse part of the work.
+    pub fn foresees_refusals(&self) -> bool {
+        self.made.as_ref().is_ok_and(|made| made.foreseen.as_ref().is_some_and(|outcome| outcome.partial))
+    }
+
+    /// Holds the plan against the present and the consent. The outcome is one that can be carried out.
+    pub async fn approve(
+        self,
+        consent: &Consent,
+        again: bool,
+        reader: &O::Reader,
+        ledger: &dyn Ledger,
+    ) -> (Arc<O>, Result<Approved<O::Action>, RunError<O::Error>>) {
+        let operation = self.operation;
+        let approved = match self.made {
+            Err(error) => Err(error),
+            Ok(Made { plan, freshness, .. }) => {
+                let freshness = match freshness {
+                    Some(freshness) if !again => Ok(freshness),
+                    _ => refresh(operation.as_ref(), &plan, reader, ledger).await,
+                };
+                freshness.and_then(|freshness| Ok(plan.approve(consent, &freshness)?))
+            }
+        };
+        (operation, approved)
+    }
+}
+
+/// Makes plans that are to be carried out at once, several targets side by side.
+pub async fn prepared<O: Operation>(
+    operations: Vec<O>,
+    reader: &O::Reader,
+    ledger: &dyn Ledger,
+    concurrency: usize,
+) -> Vec<Planned<O>> {
+    let plans = stream::iter(operations).map(|operation| async move {
+        let made = prepare(&operation, reader, ledger).await;
+        let made = made.map(|p| Made { plan: p.plan, freshness: Some(p.freshness), foreseen: None });
+        Planned::of(Arc::new(operation), made)
+    });
+    plans.buffered(concurrency).collect().await
+}
+
+/// Makes plans that are only to be seen, and foresees what carrying them out would find.
+pub async fn foreseen<O: Operation>(
+    operations: Vec<O>,
+    reader: &O::Reader,
+    (sink, cancel): (Arc<dyn Sink>, CancellationToken),
+    concurrency: usize,
+) -> Vec<Planned<O>> {
+    let plans = stream::iter(operations).map(|operation| {
+        let (sink, cancel) = (sink.clone(), cancel.clone());
+        async move {
+            let made = foresee(&operation, reader, sink, cancel).await;
+            Planned::of(Arc::new(operation), made)
+        }
+    });
+    plans.buffered(concurrency).collect().await
+}
+
+async fn foresee<O: Operation>(
+    operation: &O,
+    reader: &O::Reader,
+    sink: Arc<dyn Sink>,
+    cancel: CancellationToken,
+) -> Result<Made<O>, RunError<O::Error>> {
+    let (snapshot, plan) = draft(operation, reader).await?;
+    let target = operation.target().name;
+    let size = Size { amount: None, unit: Unit::Rows };
+    sink.emit(&Event::StepStarted {
+        target: target.clone(),
+        step: 0,
+        label: "foresee the result".to_owned(),
+        effect: Effect::Reads,
+        size,
+    });
+    let foreseen = rehearse(operation, &snapshot, reader, sink.clone(), cancel).await;
+    let outcome = foreseen.as_ref().ok().and_then(Clone::clone).unwrap_or_default();
+    sink.emit(&Event::StepFinished { target, step: 0, outcome });
+    Ok(Made { plan, freshness: None, foreseen: foreseen? })
+}
+
+/// Takes plans out of a file; each operation is made again from what its plan says was meant.
+pub fn saved<O: Rebuild>(path: &Path) -> Result<Vec<Planned<O>>, Fault> {
+    let file = PlanFile::load(path)?;
+    if let Some(planned) = file.operation().filter(|name| *name != O::NAME) {
+        return Err(
+            crate::engine::Refusal::OtherOperation { planned: planned.to_owned(), actual: O::NAME.to_owned() }.into()
+        );
+    }
+    let mut planned = Vec::new();
+    for plan in file.plans::<O::Action>()? {
+        let request = serde_json::from_value(plan.request.clone()).map_err(|error| {
+            crate::engine::Refusal::Unreadable { target: plan.target.name.clone(), reason: error.to_string() }
+        })?;
+        let operation = Arc::new(O::rebuild(request, plan.target.clone()));
+        planned.push(Planned::of(operation, Ok(Made { plan, freshness: None, foreseen: None })));
+    }
+    Ok(planned)
+}
+
+/// Saves plans; those that could not be made are the caller's to tell.
+pub fn save<O: Operation>(planned: &[Planned<O>], path: &Path) -> Result<(), Fault> {
+    let plans: Vec<Plan<O::Action>> = planned.iter().filter_map(|p| Some(p.made.as_ref().ok()?.plan.clone())).collect();
+    Ok(PlanFile::of(&plans)?.save(path)?)
+}
