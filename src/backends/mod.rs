@@ -5,3 +5,4 @@ pub mod catalog;
 pub mod database;
 pub mod packs;
 pub mod sealing;
+pub mod site;

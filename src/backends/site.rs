@@ -1,0 +1,301 @@
+//! A site: the catalog, the databases that tenants live on, the cache and the sealing, as one thing.
+//!
+//! [`SiteReader`] and [`SiteWriter`] are what operations on tenants get to work with. A placement is connected when
+//! a tenant on it is first asked for, and stays connected.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use miette::Diagnostic;
+use thiserror::Error;
+use tokio::sync::OnceCell;
+
+use super::cache::Cache;
+use super::catalog::{Catalog, CatalogError};
+use super::database::address::Address;
+use super::database::connect::{self, Limits};
+use super::database::{Access, DatabaseError, DatabaseErrorKind, Reader, Writer};
+use super::sealing::{Sealing, SealingOptions};
+use crate::engine::{Failure, FailureKind};
+use crate::model::selection::closest;
+use crate::model::tenant_record::MAIN_PLACEMENT;
+use crate::model::{TenantId, TenantRecord, TenantStatus};
+
+/// One database that tenants live on.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    /// Where it is.
+    pub address: Address,
+    /// Bounds of its sessions.
+    pub limits: Limits,
+}
+
+/// Everything that makes up a site, as settled beforehand.
+#[derive(Debug, Clone)]
+pub struct SiteOptions {
+    /// The main database, which holds the catalog.
+    pub database: Placement,
+    /// Further databases by name.
+    pub databases: BTreeMap<String, Placement>,
+    /// Redis; `None` for none. May hold a password, so it is never shown.
+    pub redis_url: Option<String>,
+    /// Connections to Redis.
+    pub redis_pool: u32,
+    /// Rejects files and other state.
+    pub state: PathBuf,
+    /// Packs of one's own.
+    pub packs: PathBuf,
+    /// With which keys credentials are sealed.
+    pub sealing: SealingOptions,
+}
+
+/// Why something of the site cannot be used.
+#[derive(Debug, Error, Diagnostic)]
+pub enum SiteError {
+    /// The catalog.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Catalog(#[from] CatalogError),
+    /// A database.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Database(#[from] DatabaseError),
+    /// The tenant is not registered.
+    #[error("there is no tenant '{id}'{}", guess.as_ref().map_or_else(String::new, |g| format!("; did you mean '{g}'?")))]
+    #[diagnostic(
+        code(fixtool::tenant::unknown),
+        help("'fixtool tenant list' shows what is registered, 'fixtool tenant init {id}' makes a tenant")
+    )]
+    UnknownTenant {
+        /// The id.
+        id: TenantId,
+        /// A registered one that looks like it.
+        guess: Option<String>,
+    },
+    /// No database of this name is configured.
+    #[error("there is no database '{name}' in the configuration{}", guess.as_ref().map_or_else(String::new, |g| format!("; did you mean '{g}'?")))]
+    #[diagnostic(
+        code(fixtool::site::unknown_placement),
+        help("name it under [databases.{name}] in fixtool.toml; 'fixtool config show' prints what is there")
+    )]
+    UnknownPlacement {
+        /// The name.
+        name: String,
+        /// A configured one that looks like it.
+        guess: Option<String>,
+    },
+    /// The tenant is suspended, so nothing is written to it.
+    #[error("tenant '{id}' is suspended")]
+    #[diagnostic(code(fixtool::tenant::suspended), help("run 'fixtool tenant resume {id}' first"))]
+    Suspended {
+        /// The id.
+        id: TenantId,
+    },
+    /// `tenant init` was not finished.
+    #[error("tenant '{id}' is not finished")]
+    #[diagnostic(code(fixtool::tenant::unfinished), help("run its 'fixtool tenant init' again to finish it"))]
+    Unfinished {
+        /// The id.
+        id: TenantId,
+    },
+    /// `tenant drop` was not finished.
+    #[error("tenant '{id}' is being dropped")]
+    #[diagnostic(code(fixtool::tenant::dropping), help("run 'fixtool tenant drop {id}' again to finish it"))]
+    Dropping {
+        /// The id.
+        id: TenantId,
+    },
+}
+
+impl Failure for SiteError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Catalog(error) => error.kind(),
+            Self::Database(error) => database_failure(error),
+            Self::UnknownTenant { .. } | Self::UnknownPlacement { .. } => FailureKind::Usage,
+            Self::Suspended { .. } | Self::Unfinished { .. } | Self::Dropping { .. } => FailureKind::Refused,
+        }
+    }
+
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Catalog(error) => error.is_transient(),
+            Self::Database(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+}
+
+/// Which kind of failure a database error is.
+pub fn database_failure(error: &DatabaseError) -> FailureKind {
+    match error.kind {
+        DatabaseErrorKind::Unreachable => FailureKind::Unreachable,
+        DatabaseErrorKind::Permission => FailureKind::Permission,
+        DatabaseErrorKind::Unsupported => FailureKind::Usage,
+        _ => FailureKind::Failed,
+    }
+}
+
+/// What both kinds of session share.
+struct Shared<D: ?Sized> {
+    catalog: Catalog,
+    slots: BTreeMap<String, Slot<D>>,
+    cache: Cache,
+    sealing: Sealing,
+    state: PathBuf,
+    packs: PathBuf,
+}
+
+struct Slot<D: ?Sized> {
+    placement: Placement,
+    session: OnceCell<Arc<D>>,
+}
+
+impl<D: ?Sized> Shared<D> {
+    async fn open(options: &SiteOptions, access: Access) -> Result<Self, SiteError> {
+        let main = &options.database;
+        let catalog = Catalog::open(&main.address, access, &main.limits).await?;
+        let named = std::iter::once((MAIN_PLACEMENT.to_owned(), main.clone()));
+        let all = options.databases.iter().map(|(name, placement)| (name.clone(), placement.clone())).chain(named);
+        let slots = all.map(|(name, placement)| (name, Slot { placement, session: OnceCell::new() })).collect();
+        Ok(Self {
+            catalog,
+            slots,
+            cache: Cache::new(options.redis_url.as_deref(), options.redis_pool),
+            sealing: Sealing::new(options.sealing.clone()),
+            state: options.state.clone(),
+            packs: options.packs.clone(),
+        })
+    }
+
+    fn slot(&self, name: &str) -> Result<&Slot<D>, SiteError> {
+        self.slots.get(name).ok_or_else(|| SiteError::UnknownPlacement {
+            name: name.to_owned(),
+            guess: closest(name, self.slots.keys().map(String::as_str)),
+        })
+    }
+
+    async fn tenant(&self, id: &TenantId) -> Result<TenantRecord, SiteError> {
+        if let Some(found) = self.catalog.tenant(id).await? {
+            return Ok(found);
+        }
+        let known = self.catalog.tenants().await?;
+        let guess = closest(id.as_str(), known.iter().map(|tenant| tenant.id.as_str()));
+        Err(SiteError::UnknownTenant { id: id.clone(), guess })
+    }
+
+    async fn close(&self) {
+        self.catalog.close().await;
+        self.cache.close().await;
+    }
+}
+
+/// A site, for reading. Cloning shares everything.
+#[derive(Clone)]
+pub struct SiteReader(Arc<Shared<dyn Reader>>);
+
+/// A site, for writing. Cloning shares everything.
+#[derive(Clone)]
+pub struct SiteWriter(Arc<Shared<dyn Writer>>);
+
+macro_rules! shared_by_both {
+    ($session:ty) => {
+        impl $session {
+            /// The identity of the installation, which plans are bound to.
+            pub fn site_id(&self) -> &str {
+                self.0.catalog.site_id()
+            }
+
+            /// The catalog.
+            pub fn catalog(&self) -> &Catalog {
+                &self.0.catalog
+            }
+
+            /// The cache, or the absence of one.
+            pub fn cache(&self) -> &Cache {
+                &self.0.cache
+            }
+
+            /// What seals and opens credentials.
+            pub fn sealing(&self) -> &Sealing {
+                &self.0.sealing
+            }
+
+            /// The folder for rejects files and other state.
+            pub fn state(&self) -> &Path {
+                &self.0.state
+            }
+
+            /// The folder of packs of one's own.
+            pub fn packs(&self) -> &Path {
+                &self.0.packs
+            }
+
+            /// Names of the placements, the main one included.
+            pub fn placements(&self) -> impl Iterator<Item = &str> {
+                self.0.slots.keys().map(String::as_str)
+            }
+
+            /// Where a placement is, with its password masked.
+            pub fn address(&self, placement: &str) -> Result<&Address, SiteError> {
+                Ok(&self.0.slot(placement)?.placement.address)
+            }
+
+            /// A registered tenant.
+            pub async fn tenant(&self, id: &TenantId) -> Result<TenantRecord, SiteError> {
+                self.0.tenant(id).await
+            }
+
+            /// A registered tenant that may be written to: neither suspended nor half made or half gone.
+            pub async fn writable_tenant(&self, id: &TenantId) -> Result<TenantRecord, SiteError> {
+                let found = self.0.tenant(id).await?;
+                let id = id.clone();
+                match found.status {
+                    TenantStatus::Active => Ok(found),
+                    TenantStatus::Suspended => Err(SiteError::Suspended { id }),
+                    TenantStatus::Creating => Err(SiteError::Unfinished { id }),
+                    TenantStatus::Dropping => Err(SiteError::Dropping { id }),
+                }
+            }
+
+            /// Closes what was opened. SQLite then leaves no side files behind.
+            pub async fn close(&self) {
+                self.0.close().await;
+            }
+        }
+    };
+}
+
+shared_by_both!(SiteReader);
+shared_by_both!(SiteWriter);
+
+impl SiteReader {
+    /// Opens a site for reading. Nothing is made; what does not exist yet is seen as soon as it does.
+    pub async fn open(options: &SiteOptions) -> Result<Self, SiteError> {
+        Ok(Self(Arc::new(Shared::open(options, Access::ReadOnly).await?)))
+    }
+
+    /// A placement by its name.
+    pub async fn database(&self, placement: &str) -> Result<Arc<dyn Reader>, SiteError> {
+        let slot = self.0.slot(placement)?;
+        let at = &slot.placement;
+        let session = slot.session.get_or_try_init(|| connect::reader(&at.address, &at.limits)).await?;
+        Ok(Arc::clone(session))
+    }
+}
+
+impl SiteWriter {
+    /// Opens a site for writing. The catalog is made where it does not exist.
+    pub async fn open(options: &SiteOptions) -> Result<Self, SiteError> {
+        Ok(Self(Arc::new(Shared::open(options, Access::ReadWrite).await?)))
+    }
+
+    /// A placement by its name.
+    pub async fn database(&self, placement: &str) -> Result<Arc<dyn Writer>, SiteError> {
+        let slot = self.0.slot(placement)?;
+        let at = &slot.placement;
+        let session = slot.session.get_or_try_init(|| connect::writer(&at.address, &at.limits)).await?;
+        Ok(Arc::clone(session))
+    }
+}
