@@ -9,7 +9,7 @@ use memchr::memchr2;
 use serde::{Deserialize, Serialize};
 
 use super::feed::{Feed, More};
-use super::record::{Kind, Record, RecordReader, Span, narrow, place_of};
+use super::record::{Kind, Place, Record, RecordReader, Span, narrow, place_of};
 use super::trouble::{self, Trouble};
 use super::{RecordError, SourceError};
 
@@ -85,7 +85,7 @@ impl CsvReader {
     /// Reads as far as the header.
     pub(super) fn open(name: &str, mut feed: Feed, options: &CsvOptions) -> Result<Self, SourceError> {
         let delimiter = delimiter(options)?;
-        trouble::skip_mark(&mut feed).map_err(|e| header_error(name, e))?;
+        trouble::skip_mark(&mut feed).map_err(|e| trouble::header_error(name, e))?;
         let null_as = if options.null_as.is_empty() { vec![String::new()] } else { options.null_as.clone() };
         let mut reader = Self {
             feed,
@@ -98,14 +98,15 @@ impl CsvReader {
             done: false,
             scan: Scan::default(),
         };
-        reader.returns = reader.header_ends_with_return().map_err(|e| header_error(name, e))?;
+        reader.returns = reader.header_ends_with_return().map_err(|e| trouble::header_error(name, e))?;
         let mut header = Record::default();
         match reader.read(&mut header) {
             Ok(true) => {}
             Ok(false) => return Err(trouble::no_header(name)),
-            Err(e) => return Err(header_error(name, e)),
+            Err(e) => return Err(trouble::header_error(name, e)),
         }
-        reader.names = trouble::header_names(&header, reader.feed.limits).map_err(|e| header_error(name, e))?;
+        reader.names =
+            trouble::header_names(&header, reader.feed.limits).map_err(|e| trouble::header_error(name, e))?;
         reader.ordinal = 0;
         Ok(reader)
     }
@@ -130,7 +131,7 @@ impl CsvReader {
             match self.feed.more() {
                 Ok(More::Bytes) => {}
                 Ok(More::End | More::TooLong) => return Ok(false),
-                Err(e) => return Err(trouble::unreadable(&e, 1, 0, 0).into()),
+                Err(e) => return Err(trouble::unreadable(&e, Place::BEGIN).into()),
             }
         }
     }
@@ -144,8 +145,8 @@ impl CsvReader {
             if self.skip_blank_line() {
                 continue;
             }
-            record.reset(self.line, self.feed.offset, self.ordinal);
             self.ordinal += 1;
+            record.reset(self.place());
             let (bytes, with_end) = self.delimit()?;
             let text = match std::str::from_utf8(self.feed.bytes().get(..bytes).unwrap_or_default()) {
                 Ok(text) => text,
@@ -170,7 +171,7 @@ impl CsvReader {
             Ok(more) => Ok(more == More::Bytes),
             Err(e) => {
                 self.done = true;
-                Err(trouble::unreadable(&e, self.line, self.feed.offset, self.ordinal).into())
+                Err(trouble::unreadable(&e, self.place()).into())
             }
         }
     }
@@ -213,8 +214,7 @@ impl CsvReader {
                     Ok(More::TooLong) => return Err(self.too_long().into()),
                     Err(e) => {
                         self.done = true;
-                        let here = (self.line, self.feed.offset, self.ordinal.saturating_sub(1));
-                        return Err(trouble::unreadable(&e, here.0, here.1, here.2).into());
+                        return Err(trouble::unreadable(&e, self.place()).into());
                     }
                 },
             }
@@ -293,9 +293,15 @@ impl CsvReader {
         error
     }
 
+    /// Where the record being read begins.
+    fn place(&self) -> Place {
+        let ordinal = self.ordinal.saturating_sub(1);
+        Place { line: self.line, column: 1, offset: self.feed.offset, ordinal }
+    }
+
     fn error(&self, trouble: &Trouble, bytes: usize) -> RecordError {
         let raw = self.feed.bytes().get(..bytes).unwrap_or_default();
-        trouble.at(raw, self.line, self.feed.offset, self.ordinal.saturating_sub(1))
+        trouble.at(raw, self.place())
     }
 }
 
@@ -325,10 +331,6 @@ fn delimiter(options: &CsvOptions) -> Result<u8, SourceError> {
                 .to_owned(),
         }),
     }
-}
-
-fn header_error(name: &str, record: Box<RecordError>) -> SourceError {
-    SourceError::Header { name: name.to_owned(), record }
 }
 
 fn classes(delimiter: u8) -> [Class; 256] {

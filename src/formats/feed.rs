@@ -85,4 +85,44 @@ impl Feed {
         }
         Ok(if self.end > before { More::Bytes } else { More::End })
     }
+
+    /// Finds the end of the line at hand: LF or CRLF.
+    pub(super) fn line(&mut self) -> std::io::Result<Line> {
+        let mut seen = 0;
+        loop {
+            let bytes = self.bytes();
+            if let Some(at) = memchr::memchr(b'\n', bytes.get(seen..).unwrap_or_default()) {
+                let end = seen + at;
+                let text = bytes.get(..end).unwrap_or_default();
+                let bytes = end - usize::from(text.ends_with(b"\r"));
+                return Ok(if bytes > self.limits.record {
+                    Line::TooLong
+                } else {
+                    Line::At { bytes, with_end: end + 1 }
+                });
+            }
+            seen = bytes.len();
+            match self.more()? {
+                More::Bytes => {}
+                More::TooLong => return Ok(Line::TooLong),
+                More::End if seen == 0 => return Ok(Line::End),
+                More::End if seen > self.limits.record => return Ok(Line::TooLong),
+                More::End => {
+                    let bytes = seen - usize::from(self.bytes().ends_with(b"\r"));
+                    return Ok(Line::At { bytes, with_end: seen });
+                }
+            }
+        }
+    }
+}
+
+/// A line at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Its length without and with its end.
+    At { bytes: usize, with_end: usize },
+    /// It is longer than the limit allows.
+    TooLong,
+    /// There is none.
+    End,
 }

@@ -24,9 +24,18 @@ mod csv;
 mod decompress;
 mod error;
 mod feed;
+mod json;
+mod json_array;
+mod names;
+mod ndjson;
 mod record;
 mod source;
 mod trouble;
+mod tsv;
+mod yaml;
+
+#[cfg(test)]
+mod hostile_tests;
 
 pub use csv::CsvOptions;
 pub use error::{RecordError, SourceError};

@@ -51,10 +51,32 @@ pub struct Record {
     pub(super) fields: Vec<Span>,
     /// Line of its first byte, from one.
     pub line: u64,
+    /// Column of its first byte, from one, in characters.
+    pub column: u64,
     /// Bytes of the (uncompressed) source before it.
     pub offset: u64,
     /// Records before it, broken ones included.
     pub ordinal: u64,
+}
+
+/// Where a record begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) line: u64,
+    pub(super) column: u64,
+    pub(super) offset: u64,
+    pub(super) ordinal: u64,
+}
+
+impl Place {
+    /// The first byte of a source.
+    pub(super) const BEGIN: Self = Self { line: 1, column: 1, offset: 0, ordinal: 0 };
+
+    /// Line and column after these bytes of the record.
+    pub(super) fn after(self, bytes: &[u8]) -> (u64, u64) {
+        let (lines, column) = line_and_column(bytes);
+        (self.line + lines, if lines == 0 { self.column + column - 1 } else { column })
+    }
 }
 
 impl Record {
@@ -96,16 +118,21 @@ impl Record {
     /// the record does not name, the place of the record itself.
     pub fn position(&self, field: usize) -> (u64, u64) {
         let at = self.fields.get(field).map_or(0, |span| span.at as usize);
-        let (lines, column) = line_and_column(self.raw.as_bytes().get(..at).unwrap_or_default());
-        (self.line + lines, column)
+        self.place().after(self.raw.as_bytes().get(..at).unwrap_or_default())
+    }
+
+    /// Where the record begins.
+    pub(super) fn place(&self) -> Place {
+        Place { line: self.line, column: self.column, offset: self.offset, ordinal: self.ordinal }
     }
 
     /// Empties the record for the next one.
-    pub(super) fn reset(&mut self, line: u64, offset: u64, ordinal: u64) {
+    pub(super) fn reset(&mut self, place: Place) {
         self.raw.clear();
         self.side.clear();
         self.fields.clear();
-        (self.line, self.offset, self.ordinal) = (line, offset, ordinal);
+        (self.line, self.column) = (place.line, place.column);
+        (self.offset, self.ordinal) = (place.offset, place.ordinal);
     }
 }
 

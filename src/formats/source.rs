@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::csv::CsvReader;
 use super::feed::Feed;
+use super::json_array::ArrayReader;
+use super::ndjson::NdjsonReader;
+use super::tsv::TsvReader;
+use super::yaml::YamlReader;
 use super::{CsvOptions, RecordReader, SourceError, decompress};
 
 /// How records are written.
@@ -203,7 +207,10 @@ impl Source {
         let feed = Feed::new(opened.input, options.limits);
         let reader: Box<dyn RecordReader> = match format {
             SourceFormat::Csv => Box::new(CsvReader::open(name, feed, &options.csv)?),
-            _ => return Err(SourceError::unknown_format(name)),
+            SourceFormat::Tsv => Box::new(TsvReader::open(name, feed, &options.csv)?),
+            SourceFormat::JsonArray => Box::new(ArrayReader::open(name, feed)?),
+            SourceFormat::Ndjson => Box::new(NdjsonReader::open(name, feed)?),
+            SourceFormat::Yaml => Box::new(YamlReader::open(name, feed)?),
         };
         Ok(Self { format, compression: opened.compression, reader, progress })
     }

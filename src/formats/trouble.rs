@@ -6,7 +6,7 @@ use std::io;
 use super::decompress::Fault;
 use super::error::{RAW_LIMIT, excerpt};
 use super::feed::{Feed, More};
-use super::record::{Record, line_and_column};
+use super::record::{Place, Record};
 use super::{Limits, RecordError, SourceError};
 use crate::model::Raw;
 
@@ -41,13 +41,13 @@ impl Trouble {
     }
 
     /// The error for a record whose bytes (up to the fault at least) are these.
-    pub(super) fn at(&self, raw: &[u8], line: u64, offset: u64, ordinal: u64) -> RecordError {
-        let (lines, column) = line_and_column(raw.get(..self.at).unwrap_or(raw));
+    pub(super) fn at(&self, raw: &[u8], place: Place) -> RecordError {
+        let (line, column) = place.after(raw.get(..self.at).unwrap_or(raw));
         RecordError {
-            line: line + lines,
+            line,
             column,
-            offset,
-            ordinal,
+            offset: place.offset,
+            ordinal: place.ordinal,
             code: self.code,
             reason: self.reason.clone(),
             help: self.help.clone(),
@@ -58,7 +58,7 @@ impl Trouble {
 }
 
 /// The error for a source that stops giving bytes.
-pub(super) fn unreadable(error: &io::Error, line: u64, offset: u64, ordinal: u64) -> RecordError {
+pub(super) fn unreadable(error: &io::Error, place: Place) -> RecordError {
     let fault = error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>());
     let (code, help) = match fault {
         Some(Fault::Inflated { .. }) => {
@@ -68,10 +68,10 @@ pub(super) fn unreadable(error: &io::Error, line: u64, offset: u64, ordinal: u64
         None => ("unreadable", "check the disk or the program that feeds standard input"),
     };
     RecordError {
-        line,
-        column: 1,
-        offset,
-        ordinal,
+        line: place.line,
+        column: place.column,
+        offset: place.offset,
+        ordinal: place.ordinal,
         code,
         reason: error.to_string(),
         help: help.to_owned(),
@@ -82,7 +82,7 @@ pub(super) fn unreadable(error: &io::Error, line: u64, offset: u64, ordinal: u64
 
 /// The error for a source whose first bytes show that it cannot be read at all.
 pub(super) fn hopeless(code: &'static str, reason: &str, help: &str) -> RecordError {
-    let mut error = Trouble::new(0, code, reason, help).at(&[], 1, 0, 0);
+    let mut error = Trouble::new(0, code, reason, help).at(&[], Place::BEGIN);
     error.recoverable = false;
     error
 }
@@ -90,7 +90,7 @@ pub(super) fn hopeless(code: &'static str, reason: &str, help: &str) -> RecordEr
 /// Leaves a UTF-8 byte-order mark behind; other marks name the cure.
 pub(super) fn skip_mark(feed: &mut Feed) -> Result<(), Box<RecordError>> {
     if feed.bytes().is_empty() {
-        feed.more().map_err(|e| Box::new(unreadable(&e, 1, 0, 0)))?;
+        feed.more().map_err(|e| Box::new(unreadable(&e, Place::BEGIN)))?;
     }
     match feed.bytes() {
         [0xef, 0xbb, 0xbf, ..] => feed.consume(3),
@@ -121,6 +121,11 @@ pub(super) fn skip_past(feed: &mut Feed, ending: u8) -> io::Result<bool> {
     }
 }
 
+/// A source whose beginning cannot be used.
+pub(super) fn header_error(name: &str, record: Box<RecordError>) -> SourceError {
+    SourceError::Header { name: name.to_owned(), record }
+}
+
 pub(super) fn no_header(name: &str) -> SourceError {
     SourceError::Empty { name: name.to_owned(), help: "its first line must name the columns: id,email,name".to_owned() }
 }
@@ -130,7 +135,7 @@ pub(super) fn header_names(header: &Record, limits: Limits) -> Result<Vec<String
     let wrong = |field: usize, reason: String, help: &str| {
         let (line, column) = header.position(field);
         let trouble = Trouble::new(0, "header", reason, help);
-        let mut error = trouble.at(header.raw.as_bytes(), line, header.offset, 0);
+        let mut error = trouble.at(header.raw.as_bytes(), header.place());
         (error.line, error.column, error.recoverable) = (line, column, false);
         Box::new(error)
     };
@@ -179,7 +184,7 @@ pub(super) fn field_count(record: &Record, expected: usize) -> RecordError {
         "add the missing fields, empty ones too, or look for a line break inside a field that is not quoted"
     };
     let kept = record.raw.as_bytes().get(..RAW_LIMIT).unwrap_or(record.raw.as_bytes());
-    let mut error = Trouble::new(0, "field_count", reason, help).at(kept, line, record.offset, record.ordinal);
+    let mut error = Trouble::new(0, "field_count", reason, help).at(kept, record.place());
     (error.line, error.column) = (line, column);
     error
 }
