@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
+use crate::model::Selection;
+use crate::model::selection::parse_label;
+
 /// Flags of every command, accepted before and after its name.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
@@ -57,7 +60,7 @@ pub struct SelectionFlags {
     #[arg(long, value_name = "TIER")]
     pub tier: Vec<String>,
     /// Tenants with this label; may be repeated, and then all must match
-    #[arg(short = 'l', long, value_name = "KEY=VALUE", value_parser = label)]
+    #[arg(short = 'l', long, value_name = "KEY=VALUE", value_parser = parse_label)]
     pub label: Vec<(String, String)>,
     /// Leave this tenant out; may be repeated and may be a pattern
     #[arg(long, value_name = "ID")]
@@ -65,16 +68,21 @@ pub struct SelectionFlags {
 }
 
 impl SelectionFlags {
-    /// Whether the user named the tenants: by id, not by pattern, tier, label or `--all`.
-    ///
-    /// `--yes` alone answers for an explicit target only.
-    pub fn is_explicit(&self) -> bool {
-        !self.tenant.is_empty() && !self.all && self.tenant.iter().all(|t| !t.contains(['*', '?']))
+    /// As the registry understands it.
+    pub fn selection(&self) -> Selection {
+        Selection {
+            ids: self.tenant.clone(),
+            all: self.all,
+            tiers: self.tier.clone(),
+            labels: self.label.iter().cloned().collect(),
+            exclude: self.exclude.clone(),
+        }
     }
 
-    /// Whether nothing at all was said about tenants.
-    pub fn is_empty(&self) -> bool {
-        self.tenant.is_empty() && !self.all && self.tier.is_empty() && self.label.is_empty()
+    /// Whether anything was said about tenants: `--yes` answers for a target that was named, and
+    /// not for one that was left to a default.
+    pub fn names_a_target(&self) -> bool {
+        !self.selection().is_empty()
     }
 }
 
@@ -123,33 +131,21 @@ pub struct FleetFlags {
     pub max_failures: Option<String>,
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("a label is written KEY=VALUE".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_ids_are_an_explicit_target() {
-        let of = |tenants: &[&str]| SelectionFlags {
-            tenant: tenants.iter().map(|t| (*t).to_owned()).collect(),
-            ..SelectionFlags::default()
-        };
-        assert!(of(&["acme"]).is_explicit());
-        assert!(!of(&["acme", "b*"]).is_explicit());
-        assert!(!of(&[]).is_explicit());
-        assert!(!SelectionFlags { all: true, ..SelectionFlags::default() }.is_explicit());
-    }
-
-    #[test]
-    fn a_label_needs_a_key() {
-        assert_eq!(label("region=eu=1"), Ok(("region".to_owned(), "eu=1".to_owned())));
-        assert!(label("region").is_err());
-        assert!(label("=eu").is_err());
+    fn anything_said_about_tenants_names_a_target() {
+        let none = SelectionFlags { exclude: vec!["acme".into()], ..SelectionFlags::default() };
+        assert!(!none.names_a_target());
+        for said in [
+            SelectionFlags { tenant: vec!["acme".into()], ..SelectionFlags::default() },
+            SelectionFlags { all: true, ..SelectionFlags::default() },
+            SelectionFlags { tier: vec!["starter".into()], ..SelectionFlags::default() },
+            SelectionFlags { label: vec![("a".into(), "b".into())], ..SelectionFlags::default() },
+        ] {
+            assert!(said.names_a_target(), "{said:?}");
+        }
     }
 }

@@ -10,6 +10,8 @@ mod carry;
 mod consent;
 mod plans;
 mod road;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 
