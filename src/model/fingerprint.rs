@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::literal::DefaultValue;
-use super::{Column, LogicalType, Model, OnDelete, Table, Value};
+use super::{Column, LogicalType, Model, OnDelete, Table, Value, expression};
 
 /// The fingerprint, as 64 lower-case hexadecimal digits.
 pub fn fingerprint(model: &Model) -> String {
@@ -46,7 +46,9 @@ pub fn structure(name: &str, table: &Table) -> BTreeSet<String> {
     let unique = table.all_unique_keys().into_iter().filter(|key| *key != table.primary_key);
     facts.extend(unique.map(|key| format!("unique {key:?}")));
     facts.extend(table.index.iter().map(|key| format!("index {key:?}")));
-    facts.extend(table.check.iter().map(|(name, condition)| format!("check {name:?} {}", one_line(condition))));
+    facts.extend(
+        table.check.iter().map(|(name, condition)| format!("check {name:?} {}", expression::canonical(condition))),
+    );
     facts.extend(table.all_foreign_keys().iter().map(|key| {
         let on_delete = match key.on_delete {
             OnDelete::Restrict => "restrict",
@@ -74,7 +76,7 @@ fn canonical_default(text: &str, logical: &LogicalType) -> String {
         Ok(DefaultValue::Now) => "now()".to_owned(),
         Ok(DefaultValue::Uuid) => "uuid()".to_owned(),
         Ok(DefaultValue::Serial) => "serial()".to_owned(),
-        Ok(DefaultValue::Sql(expression)) => format!("sql({})", one_line(&expression)),
+        Ok(DefaultValue::Sql(text)) => format!("sql({})", expression::canonical(&text)),
         Ok(DefaultValue::Literal(Value::Json(document))) => canonical_json(&document),
         Ok(DefaultValue::Literal(value)) => format!("{value:?}"),
         Err(_) => format!("{text:?}"),
@@ -94,10 +96,6 @@ fn canonical_json(document: &str) -> String {
         }
     }
     serde_json::from_str(document).map_or_else(|_| document.to_owned(), |value| sorted(value).to_string())
-}
-
-fn one_line(expression: &str) -> String {
-    expression.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod calendar;
 pub mod check;
 pub mod checkpoint;
+pub mod expression;
 pub mod fingerprint;
 pub mod json_text;
 pub mod literal;

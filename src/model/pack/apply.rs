@@ -7,7 +7,7 @@ use super::change::{
     RenameColumn, RenameTable,
 };
 use super::rename;
-use crate::model::{Column, Model, Table};
+use crate::model::{Column, Model, Table, expression};
 
 /// Why a change cannot be made to a model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -169,7 +169,7 @@ fn drop_column(c: &DropColumn, model: &mut Model) -> Result<(), ChangeError> {
         ("a unique key of several columns", table.unique.iter().any(|key| key.contains(name))),
         ("an index", table.index.iter().any(|key| key.contains(name))),
         ("a foreign key of several columns", table.foreign_keys.iter().any(|key| key.columns.contains(name))),
-        ("a check", table.check.values().any(|condition| rename::mentions(condition, name))),
+        ("a check", table.check.values().any(|condition| expression::mentions(condition, name))),
         ("the natural order", table.order.contains(name)),
         ("the retention", table.retention.as_ref().is_some_and(|r| r.column == *name)),
         ("'newest'", table.newest.as_ref() == Some(name)),

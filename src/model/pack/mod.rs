@@ -171,3 +171,6 @@ pub fn derive<'a>(base: &Model, migrations: impl IntoIterator<Item = &'a Migrati
     let steps = migrations.into_iter().flat_map(|migration| &migration.steps);
     steps.into_iter().try_fold(base.clone(), |model, step| apply(step, &model))
 }
+
+#[cfg(test)]
+mod tests;

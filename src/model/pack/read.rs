@@ -29,19 +29,19 @@ impl Reading<'_> {
     fn pack(&mut self) -> Option<Pack> {
         let document = self.document("pack.yaml")?;
         let manifest: Manifest = self.keep(document.read())?;
+        for (at, pair) in manifest.versions.windows(2).enumerate() {
+            if let [before, version] = pair
+                && before >= version
+            {
+                let message = format!("{version} stands after {before}: name the oldest version first");
+                self.flaws.push(document.flaw(&["versions", &(at + 1).to_string()], message));
+                return None;
+            }
+        }
         let mut releases: Vec<Release> = Vec::new();
         for version in &manifest.versions {
-            match releases.last() {
-                Some(before) if before.version >= *version => {
-                    let message = format!("{version} stands after {}: name the oldest version first", before.version);
-                    self.flaws.push(document.flaw(&["versions"], message));
-                    return None;
-                }
-                before => {
-                    let release = self.release(*version, before.cloned())?;
-                    releases.push(release);
-                }
-            }
+            let release = self.release(*version, releases.last().cloned())?;
+            releases.push(release);
         }
         if releases.is_empty() {
             self.flaws.push(document.flaw(&["versions"], "a pack has at least one version"));

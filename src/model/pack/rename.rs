@@ -1,45 +1,6 @@
 //! A new name for a table or a column, wherever a model speaks of it.
 
-use sqlparser::dialect::GenericDialect;
-use sqlparser::tokenizer::{Token, Tokenizer};
-
-use crate::model::{Model, Table};
-
-/// Whether an expression names this column.
-pub(super) fn mentions(expression: &str, column: &str) -> bool {
-    Tokenizer::new(&GenericDialect {}, expression)
-        .tokenize()
-        // What cannot be read may name anything.
-        .map_or(true, |tokens| tokens.iter().any(|token| names(token, column)))
-}
-
-fn names(token: &Token, column: &str) -> bool {
-    match token {
-        Token::Word(word) if word.quote_style.is_some() => word.value == column,
-        Token::Word(word) => word.value.eq_ignore_ascii_case(column),
-        _ => false,
-    }
-}
-
-fn in_expression(expression: &str, from: &str, to: &str) -> String {
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, expression).tokenize() else {
-        return expression.to_owned();
-    };
-    tokens
-        .into_iter()
-        .map(|token| {
-            if names(&token, from) {
-                let plain = to
-                    .bytes()
-                    .enumerate()
-                    .all(|(at, b)| b == b'_' || b.is_ascii_lowercase() || (at > 0 && b.is_ascii_digit()));
-                if plain { to.to_owned() } else { format!("\"{}\"", to.replace('"', "\"\"")) }
-            } else {
-                token.to_string()
-            }
-        })
-        .collect()
-}
+use crate::model::{Model, Table, expression};
 
 fn replace(names: &mut [String], from: &str, to: &str) {
     for name in names.iter_mut().filter(|name| *name == from) {
@@ -58,7 +19,7 @@ pub(super) fn column_in_table(table: &mut Table, from: &str, to: &str) {
         replace(&mut key.columns, from, to);
     }
     for condition in table.check.values_mut() {
-        *condition = in_expression(condition, from, to);
+        *condition = expression::renamed(condition, from, to);
     }
     if let Some(retention) = table.retention.as_mut().filter(|r| r.column == from) {
         to.clone_into(&mut retention.column);
@@ -93,17 +54,5 @@ pub(super) fn table_in_references(model: &mut Model, from: &str, to: &str) {
         for key in other.foreign_keys.iter_mut().filter(|key| key.table == from) {
             to.clone_into(&mut key.table);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_new_name_is_followed_in_expressions_but_not_in_texts() {
-        assert_eq!(in_expression("name <> 'name' and \"name\" > 1", "name", "title"), "title <> 'name' and title > 1");
-        assert_eq!(in_expression("name > 1", "name", "Full Name"), "\"Full Name\" > 1");
-        assert!(mentions("length(Name) > 0", "name") && !mentions("length(nickname) > 0", "name"));
     }
 }
