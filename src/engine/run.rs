@@ -63,13 +63,10 @@ impl<A: Action> Run<A> {
     }
 
     /// Under the lease nobody else can begin: what was true at approval is checked once more.
-    pub(super) async fn write_begin<E: Failure>(&self) -> Result<(), RunError<E>> {
+    pub(super) async fn write_begin<E: Failure>(&mut self) -> Result<(), RunError<E>> {
+        let Origin::Fresh { latest_run } = self.approved.origin() else { return self.write_resumed().await };
         let ledger = &self.environment.ledger;
         let retry = self.environment.retry;
-        let Origin::Fresh { latest_run } = self.approved.origin() else {
-            let actor = &self.environment.identity.actor;
-            return Ok(retry.insist(|| ledger.resumed(&self.id, actor)).await?);
-        };
         let target = self.target();
         if let Some(run) = retry.insist(|| ledger.applied(self.approved.digest())).await? {
             return Err(Refusal::AlreadyApplied { target, run }.into());
@@ -88,6 +85,19 @@ impl<A: Action> Run<A> {
             },
             begun => Ok(begun?),
         }
+    }
+
+    /// Somebody else may have brought the run further, or to its end, since the record was read.
+    async fn write_resumed<E: Failure>(&mut self) -> Result<(), RunError<E>> {
+        let ledger = self.environment.ledger.clone();
+        let retry = self.environment.retry;
+        if let Some(record) = retry.insist(|| ledger.run(&self.id)).await? {
+            let plan = self.approved.plan();
+            self.approved = Approved::resume(&record, &plan.operation, &plan.target)?;
+            self.finished = record.finished.into_iter().collect();
+        }
+        let actor = &self.environment.identity.actor;
+        Ok(retry.insist(|| ledger.resumed(&self.id, actor)).await?)
     }
 
     pub(super) fn run_start(&self) -> RunStart {

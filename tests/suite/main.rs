@@ -17,6 +17,7 @@ mod architecture;
 mod catalog;
 mod documents;
 mod dry_runs;
+mod engine;
 mod faults_cache;
 mod faults_kill;
 mod faults_server;
