@@ -14,6 +14,7 @@ pub mod own_tables;
 pub mod postgres;
 pub mod quote;
 pub mod rebuild;
+pub mod roles;
 pub mod sqlite;
 
 use std::sync::Arc;

@@ -14,6 +14,15 @@ pub fn is_own(table: &str) -> bool {
     table.to_ascii_lowercase().starts_with(PREFIX)
 }
 
+/// Their names.
+pub const NAMES: [&str; 5] =
+    ["_fixtool_checkpoint", "_fixtool_undo", "_fixtool_role", "_fixtool_permission", "_fixtool_setting"];
+
+/// Whether one of them is for fixtool's eyes only; the others may be read by the application.
+pub fn is_internal(table: &str) -> bool {
+    matches!(table, "_fixtool_checkpoint" | "_fixtool_undo")
+}
+
 /// Statements that make the tables, and do nothing where they exist.
 ///
 /// - `_fixtool_checkpoint`: how far each step of each run came.
