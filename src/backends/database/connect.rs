@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::Address;
-use super::{DatabaseError, DatabaseErrorKind, Reader, Writer};
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+use super::{Access, DatabaseError, Reader, Writer};
 
 /// Bounds of every session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,18 +27,20 @@ impl Default for Limits {
     }
 }
 
-/// Opens a database for reading only.
-#[expect(clippy::unused_async, reason = "the sessions behind it are connected here")]
-pub async fn reader(address: &Address, _limits: &Limits) -> Result<Arc<dyn Reader>, DatabaseError> {
-    Err(not_yet(address))
+/// Opens a session that can only read; the server itself refuses every write.
+///
+/// On SQLite nothing on the disk is touched, and nothing has to exist yet.
+pub async fn reader(address: &Address, limits: &Limits) -> Result<Arc<dyn Reader>, DatabaseError> {
+    Ok(match address {
+        Address::Postgres(address) => Arc::new(Postgres::connect(address, Access::ReadOnly, limits).await?),
+        Address::Sqlite(address) => Arc::new(Sqlite::open(address, Access::ReadOnly, limits).await?),
+    })
 }
 
-/// Opens a database for reading and writing.
-#[expect(clippy::unused_async, reason = "the sessions behind it are connected here")]
-pub async fn writer(address: &Address, _limits: &Limits) -> Result<Arc<dyn Writer>, DatabaseError> {
-    Err(not_yet(address))
-}
-
-fn not_yet(address: &Address) -> DatabaseError {
-    DatabaseError::new(address.engine(), DatabaseErrorKind::Unsupported, "sessions on tenants are not available yet")
+/// Opens a session that may write. On SQLite, files and folders come with the first namespace.
+pub async fn writer(address: &Address, limits: &Limits) -> Result<Arc<dyn Writer>, DatabaseError> {
+    Ok(match address {
+        Address::Postgres(address) => Arc::new(Postgres::connect(address, Access::ReadWrite, limits).await?),
+        Address::Sqlite(address) => Arc::new(Sqlite::open(address, Access::ReadWrite, limits).await?),
+    })
 }

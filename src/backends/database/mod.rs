@@ -6,6 +6,7 @@
 //! inspected through `pg_depend`, whose index makes it independent of the number of tenants.
 
 pub mod address;
+mod calendar;
 pub mod connect;
 pub mod ddl;
 pub mod error;
@@ -25,7 +26,7 @@ use tokio::sync::mpsc;
 pub use error::{DatabaseError, DatabaseErrorKind};
 pub use load::{Conflict, LoadSession, LoadSpec, RowBatch};
 
-use crate::model::{Checkpoint, Engine, Model, Namespace, Row, Value};
+use crate::model::{Checkpoint, Engine, LogicalType, Model, Namespace, Row, Value};
 
 /// What a session may do. Enforced by the server, not by good intentions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +133,17 @@ pub trait Reader: Send + Sync {
         run: &str,
         step: u32,
     ) -> Result<Option<Checkpoint>, DatabaseError>;
+
+    /// Columns that a query gives, with the logical types nearest to theirs. The query runs on the
+    /// database that the address names; on SQLite that is the address's own file.
+    async fn query_columns(&self, sql: &str) -> Result<Vec<(String, LogicalType)>, DatabaseError>;
+
+    /// Streams what a query gives, each column as [`query_columns`](Self::query_columns) says, in a
+    /// transaction that can only read. Ends early, without error, when the receiver is dropped.
+    async fn query(&self, sql: &str, out: mpsc::Sender<Vec<Row>>) -> Result<u64, DatabaseError>;
+
+    /// Closes every connection; on SQLite the write-ahead logs are folded into their files.
+    async fn close(&self);
 }
 
 /// A look-up of one column by a key.
@@ -154,7 +166,8 @@ pub trait Writer: Reader {
     fn as_reader(self: Arc<Self>) -> Arc<dyn Reader>;
 
     /// Carries out statements in one transaction, with `lock_timeout` and retry-safe errors.
-    /// Names in the statements are fully qualified;.
+    /// Names in the statements are fully
+    /// qualified on PostgreSQL, and plain on SQLite, where the file is the namespace.
     async fn execute(&self, namespace: &Namespace, statements: &[String]) -> Result<(), DatabaseError>;
 
     /// Makes the schema or file with fixtool's own tables in it; does nothing where it exists.

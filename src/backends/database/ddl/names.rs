@@ -76,17 +76,9 @@ fn digest(table: &str, columns: &[String]) -> String {
 }
 
 /// The longest beginning of at most this many bytes that ends between two characters.
-pub fn cut(text: &str, most: usize) -> &str {
+fn cut(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     text.get(..end).unwrap_or_default()
-}
-
-/// A name of at most 63 bytes: the text itself, or its beginning with a digest of the whole.
-pub fn shortened(text: &str) -> String {
-    if text.len() <= LONGEST {
-        return text.to_owned();
-    }
-    format!("{}_{}", cut(text, LONGEST - DIGEST - 1), digest(text, &[]))
 }
 
 #[cfg(test)]
@@ -109,6 +101,5 @@ mod tests {
         assert!(long.len() <= 63 && long.ends_with("_fkey"), "{long}");
         let longer = names.give(Kind::ForeignKey, &"ü".repeat(40), &columns(&["y"]));
         assert_ne!(long, longer);
-        assert!(shortened(&"x".repeat(100)).len() <= 63);
     }
 }

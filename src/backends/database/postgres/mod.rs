@@ -4,11 +4,18 @@
 //! as its `BEGIN`. So nothing depends on the session, and a pooler in transaction mode between
 //! fixtool and the server changes nothing.
 
+mod described;
 mod error;
+mod introspect;
+mod keys;
 pub mod load;
 mod probe;
+mod reading;
 pub mod rebuild;
+mod rows;
 mod session;
+mod text;
+mod writing;
 
 use std::sync::Arc;
 

@@ -75,7 +75,12 @@ impl Postgres {
     /// `BEGIN` with everything that the transaction relies on. Names that are not qualified find
     /// only PostgreSQL's own objects and the tenant's.
     pub(crate) fn begin_sql(&self, namespace: &Namespace) -> String {
-        let mode = match self.access {
+        self.begin_sql_for(self.access, namespace)
+    }
+
+    /// The same for less than the session may do.
+    pub(super) fn begin_sql_for(&self, access: Access, namespace: &Namespace) -> String {
+        let mode = match access {
             Access::ReadOnly => "READ ONLY",
             Access::ReadWrite => "READ WRITE",
         };

@@ -17,7 +17,7 @@ const MOST_OPEN: usize = 32;
 /// Most connections to one file: SQLite has one writer, and a few readers are plenty.
 const MOST_CONNECTIONS: u32 = 4;
 /// How long a statement waits for another writer of the file.
-const BUSY: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 /// Pools of the files that are open for writing, the latest used last.
 #[derive(Debug, Default)]

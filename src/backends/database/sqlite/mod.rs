@@ -2,9 +2,16 @@
 
 mod error;
 mod files;
+mod introspect;
 pub mod load;
+mod reading;
 pub mod rebuild;
+mod rows;
+mod scan;
+mod session;
+mod stored;
 pub(crate) mod value;
+mod writing;
 
 use std::sync::Arc;
 
