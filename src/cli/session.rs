@@ -1,9 +1,22 @@
-//! What every command is given: settings, the console, the cancel token, and databases that are
-//! opened only when a command needs them.
+//! What every command is given: settings, the console, signals, and the site, which is opened only
+//! when a command needs it: for reading first, and for writing only after a plan was approved.
 
-use crate::config::{ConfigError, Environment, Resolved, Settings};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tokio::sync::OnceCell;
+
+use super::fault::Fault;
+use super::flags::SelectionFlags;
+use crate::backends::database::address::{Address, InvalidAddress};
+use crate::backends::database::connect::Limits;
+use crate::backends::sealing::{Passphrase, SealingOptions};
+use crate::backends::site::{Placement, SiteOptions, SiteReader, SiteWriter};
+use crate::config::{self, ConfigError, Environment, Resolved, Settings};
 use crate::console::Console;
 use crate::engine::{Failure, FailureKind, Identity, Signals};
+use crate::model::tenant::InvalidTenantId;
+use crate::model::{SelectionError, TenantRecord};
 
 /// What every command is given. Made once, by the start of the program; there are no globals.
 pub struct Session {
@@ -19,6 +32,106 @@ pub struct Session {
     pub signals: Signals,
     /// Who runs fixtool, for the audit trail and the leases.
     pub identity: Identity,
+    /// The site, as far as it is open.
+    pub site: Site,
+}
+
+/// The site, as far as it is open.
+#[derive(Default)]
+pub struct Site {
+    options: Option<SiteOptions>,
+    reader: OnceCell<SiteReader>,
+    writer: OnceCell<SiteWriter>,
+}
+
+impl Session {
+    /// The same session on another site than the configured one.
+    pub fn elsewhere(&self, options: SiteOptions) -> Self {
+        Self {
+            settings: self.settings.clone(),
+            resolved: self.resolved.clone(),
+            environment: self.environment.clone(),
+            console: self.console.clone(),
+            signals: self.signals.clone(),
+            identity: self.identity.clone(),
+            site: Site { options: Some(options), ..Site::default() },
+        }
+    }
+
+    /// What makes up the site.
+    pub fn site_options(&self) -> Result<SiteOptions, Fault> {
+        match &self.site.options {
+            Some(options) => Ok(options.clone()),
+            None => site_options(&self.settings, &self.environment),
+        }
+    }
+
+    /// The site for reading; it is opened at the first call.
+    pub async fn reader(&self) -> Result<SiteReader, Fault> {
+        let open = || async { Ok::<_, Fault>(SiteReader::open(&self.site_options()?).await?) };
+        Ok(self.site.reader.get_or_try_init(open).await?.clone())
+    }
+
+    /// The site for writing; it is opened at the first call. Only `run` has a reason to call it.
+    pub async fn writer(&self) -> Result<SiteWriter, Fault> {
+        let open = || async { Ok::<_, Fault>(SiteWriter::open(&self.site_options()?).await?) };
+        Ok(self.site.writer.get_or_try_init(open).await?.clone())
+    }
+
+    /// The registered tenants that the flags choose, by id.
+    pub async fn tenants(&self, selection: &SelectionFlags) -> Result<Vec<TenantRecord>, Fault> {
+        let selection = selection.selection();
+        if selection.is_empty() {
+            return Err(SelectionError::Empty.into());
+        }
+        let all = self.reader().await?.catalog().tenants().await?;
+        Ok(selection.pick(&all)?.into_iter().cloned().collect())
+    }
+
+    /// Closes what was opened.
+    pub async fn close(&self) {
+        if let Some(writer) = self.site.writer.get() {
+            writer.close().await;
+        }
+        if let Some(reader) = self.site.reader.get() {
+            reader.close().await;
+        }
+    }
+}
+
+/// From settings to the site that they describe.
+pub fn site_options(settings: &Settings, environment: &Environment) -> Result<SiteOptions, Fault> {
+    let place = |placement: &config::Placement| -> Result<Placement, Fault> {
+        let address: Address = placement.url.expose().parse()?;
+        let password = Some(placement.password.expose().to_owned()).filter(|password| !password.is_empty());
+        let limits = Limits {
+            pool_size: placement.pool_size,
+            connect: settings.connect_timeout,
+            lock: settings.lock_timeout,
+            ..Limits::default()
+        };
+        Ok(Placement { address: address.with_password(password), limits })
+    };
+    let mut databases = BTreeMap::new();
+    for (name, placement) in &settings.databases {
+        databases.insert(name.clone(), place(placement)?);
+    }
+    let here = |path: &Path| environment.directory.join(path);
+    let sealing = &settings.sealing;
+    let passphrase = sealing.passphrase.expose();
+    Ok(SiteOptions {
+        database: place(&settings.database)?,
+        databases,
+        redis_url: Some(settings.redis.url.expose().to_owned()).filter(|url| !url.is_empty()),
+        redis_pool: settings.redis.pool_size,
+        state: here(&settings.paths.state),
+        packs: here(&settings.paths.packs),
+        sealing: SealingOptions {
+            identity_file: here(&sealing.identity),
+            recipients: sealing.recipients.clone(),
+            passphrase: (!passphrase.is_empty()).then(|| Passphrase::new(passphrase.to_owned())),
+        },
+    })
 }
 
 impl Failure for ConfigError {
@@ -27,5 +140,23 @@ impl Failure for ConfigError {
             Self::Unwritable { .. } => FailureKind::Failed,
             _ => FailureKind::Usage,
         }
+    }
+}
+
+impl Failure for InvalidAddress {
+    fn kind(&self) -> FailureKind {
+        FailureKind::Usage
+    }
+}
+
+impl Failure for InvalidTenantId {
+    fn kind(&self) -> FailureKind {
+        FailureKind::Usage
+    }
+}
+
+impl Failure for SelectionError {
+    fn kind(&self) -> FailureKind {
+        FailureKind::Usage
     }
 }

@@ -9,6 +9,7 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use futures_util::FutureExt;
 
 use super::fault::Fault;
+use super::session::Site;
 use super::usage::{check_plan, of_clap};
 use super::{Cli, CommandResult, GlobalFlags, Session, exit_code};
 use crate::config::{Environment, Output, Overrides, Settings};
@@ -125,10 +126,14 @@ fn go(cli: Cli, environment: Environment) -> u8 {
     let code = runtime.block_on(async {
         let signals = listen(&console);
         let identity = Identity::new(&environment.user(), &environment.host(), std::process::id());
-        let session = Session { settings, resolved, environment, console, signals, identity };
+        let site = Site::default();
+        let session = Session { settings, resolved, environment, console, signals, identity, site };
         let work = AssertUnwindSafe(Box::pin(command.run(&session))).catch_unwind();
         tokio::select! {
-            ended = work => ended.map_or(BUG, |result| finish(result, &session)),
+            ended = work => {
+                session.close().await;
+                ended.map_or(BUG, |result| finish(result, &session))
+            }
             signal = session.signals.aborted() => {
                 session.console.line(Tone::Warn, "aborted; what was not committed is rolled back by the database");
                 exit_code::of_signal(signal)

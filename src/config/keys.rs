@@ -122,6 +122,14 @@ pub const KEYS: &[Key] = &[
         "./.fixtool/identity.age",
         "File with the age identity that opens sealed credentials.",
     ),
+    Key::new(
+        "sealing.recipients",
+        Kind::List,
+        "",
+        "Who may open what is sealed, as `age1…`, in place of the identity file.",
+    ),
+    Key::new("sealing.passphrase", Kind::Text, "", "Passphrase that seals and opens credentials, in place of both.")
+        .secrecy(Secrecy::Secret),
     Key::new("backup.path", Kind::Path, "./.fixtool/backups", "Directory of backups.").also(&["BACKUP_STORAGE_PATH"]),
     Key::new("backup.encryption_key", Kind::Text, "", "Passphrase or age recipient for backups.")
         .also(&["BACKUP_ENCRYPTION_KEY"])

@@ -21,5 +21,5 @@ pub use environment::Environment;
 pub use error::ConfigError;
 pub use layers::{Origin, Overrides, Resolution, Resolved, Source, resolve};
 pub use secret::Secret;
-pub use settings::{Backup, Monitoring, Output, Paths, Placement, Redis, Settings};
+pub use settings::{Backup, Monitoring, Output, Paths, Placement, Redis, Sealing, Settings};
 pub use template::{reference_table, starter_file};

@@ -23,6 +23,8 @@ pub struct Settings {
     pub redis: Redis,
     /// Directories.
     pub paths: Paths,
+    /// With which keys credentials are sealed.
+    pub sealing: Sealing,
     /// Backups.
     pub backup: Backup,
     /// Monitoring and alerts.
@@ -62,8 +64,17 @@ pub struct Paths {
     pub storage: PathBuf,
     /// Packs of one's own.
     pub packs: PathBuf,
+}
+
+/// With which keys credentials are sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealing {
     /// The age identity that opens sealed credentials.
     pub identity: PathBuf,
+    /// Who may open what is sealed, in place of the identity; empty for the identity alone.
+    pub recipients: Vec<String>,
+    /// A passphrase, in place of both; empty for none.
+    pub passphrase: Secret,
 }
 
 /// Backups.
@@ -139,11 +150,11 @@ impl Settings {
             connect_timeout: span(resolved, "database.connect_timeout"),
             lock_timeout: span(resolved, "database.lock_timeout"),
             redis: Redis { url: Secret::new(text("redis.url")), pool_size: count(resolved, "redis.pool_size") },
-            paths: Paths {
-                state: path("paths.state"),
-                storage: path("paths.storage"),
-                packs: path("paths.packs"),
+            paths: Paths { state: path("paths.state"), storage: path("paths.storage"), packs: path("paths.packs") },
+            sealing: Sealing {
                 identity: path("sealing.identity_file"),
+                recipients: list(resolved, "sealing.recipients"),
+                passphrase: Secret::new(text("sealing.passphrase")),
             },
             backup: Backup {
                 path: path("backup.path"),
@@ -152,7 +163,7 @@ impl Settings {
             },
             monitoring: Monitoring {
                 interval: span(resolved, "monitoring.interval"),
-                email: resolved.value("alerts.email").split(',').filter(|w| !w.is_empty()).map(str::to_owned).collect(),
+                email: list(resolved, "alerts.email"),
                 slack_webhook_url: Secret::new(text("alerts.slack_webhook_url")),
             },
             concurrency: count(resolved, "fleet.concurrency"),
@@ -198,6 +209,10 @@ fn placement(resolved: &mut Resolved, environment: &Environment, table: &str) ->
 // never reached; a test reads every default through them.
 fn count(resolved: &Resolved, name: &str) -> u32 {
     resolved.value(name).parse().unwrap_or(1)
+}
+
+fn list(resolved: &Resolved, name: &str) -> Vec<String> {
+    resolved.value(name).split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 fn span(resolved: &Resolved, name: &str) -> Duration {

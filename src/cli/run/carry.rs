@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::plans::Approval;
 use crate::cli::exit_code;
 use crate::cli::fault::{CommandResult, Ending, Fault};
 use crate::cli::flags::FleetFlags;
@@ -11,10 +12,10 @@ use crate::console::report_view::{self, RunsDocument};
 use crate::console::{Console, Format, Tone};
 use crate::engine::executor::carry_out;
 use crate::engine::fleet::{FleetJob, FleetOptions, FleetOrder, FleetReport, Waves, WavesError, fan_out};
-use crate::engine::{Approved, Environment, Failure, FailureKind, Operation, Report, RunError, RunStatus};
+use crate::engine::{Environment, Failure, FailureKind, Operation, Report, RunError, RunStatus};
 
-/// Approved plans by target, each with its operation; or why there is none.
-pub type Approvals<O> = Vec<(Arc<O>, Result<Approved<<O as Operation>::Action>, RunError<<O as Operation>::Error>>)>;
+/// Approved plans, each with its operation; or why there is none.
+pub type Approvals<O> = Vec<Approval<O>>;
 
 /// How a run spreads over its targets, from flags and settings.
 pub fn options(flags: &FleetFlags, concurrency: u32) -> Result<FleetOptions, WavesError> {
@@ -30,17 +31,21 @@ pub fn options(flags: &FleetFlags, concurrency: u32) -> Result<FleetOptions, Wav
     })
 }
 
+/// The order of a new run over these targets.
+pub fn order<O: Operation>(approvals: &Approvals<O>) -> FleetOrder {
+    let request = approvals.first().map(|(operation, _)| serde_json::to_value(operation.request()));
+    let targets: Vec<String> = approvals.iter().map(|(operation, _)| operation.target().name).collect();
+    FleetOrder::new(O::NAME, request.and_then(Result::ok).unwrap_or_default(), targets)
+}
+
 /// Carries out every approved plan; a target without one counts as failed, and the others go on.
 pub async fn all<O: Operation + 'static>(
+    order: FleetOrder,
     approvals: Approvals<O>,
     options: &FleetOptions,
     environment: &Environment,
     writer: O::Writer,
 ) -> Result<FleetReport<O::Error>, RunError<O::Error>> {
-    let request = approvals.first().map(|(operation, _)| serde_json::to_value(operation.request()));
-    let request = request.and_then(Result::ok).unwrap_or_default();
-    let targets: Vec<String> = approvals.iter().map(|(operation, _)| operation.target().name).collect();
-    let order = FleetOrder::new(O::NAME, request, targets);
     let waiting: HashMap<String, _> =
         approvals.into_iter().map(|(operation, approved)| (operation.target().name, (operation, approved))).collect();
     let waiting = Arc::new(Mutex::new(waiting));

@@ -4,8 +4,10 @@
 //! operations ─▶ plans ─▶ shown ─▶ (dry run, --plan-out: the end) ─▶ consent ─▶ approved ─▶ writer ─▶ carried out
 //! ```
 //!
-//! Below this folder the words `dry_run` do not occur.
+//! A command makes operations of its flags, and that is all it does: `operation` shows their plans,
+//! asks, and carries them out. `query` is for a command that only looks. `again` resumes and undoes.
 
+mod again;
 mod carry;
 mod consent;
 mod plans;
@@ -13,13 +15,19 @@ mod road;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::fault::{CommandResult, Ending, Fault};
 use super::flags::{FleetFlags, PlanFlags};
 use super::session::Session;
+use crate::backends::site::{SiteReader, SiteWriter};
 use crate::console::Page;
 use crate::engine::{Operation, Query, Target};
+use road::{Readable, Source, Writable};
+
+pub use again::{resume, undo};
 
 /// What the user said about how an operation is to be carried out.
 #[derive(Debug, Clone)]
@@ -41,8 +49,40 @@ impl RunFlags {
 
 /// How an operation is made again from what a saved plan or the ledger holds.
 pub trait Rebuild: Operation + Sized {
-    /// The same operation.
+    /// The same operation on this target. In a run over many tenants all have one request, so it
+    /// is the target that says which tenant is meant.
     fn rebuild(request: Self::Request, target: Target) -> Self;
+}
+
+/// An operation on tenants of the site.
+pub trait OnSite: Rebuild + Operation<Reader = SiteReader, Writer = SiteWriter> + 'static {}
+
+impl<O: Rebuild + Operation<Reader = SiteReader, Writer = SiteWriter> + 'static> OnSite for O {}
+
+/// Runs a command that writes: plans, consent, writer, report. `operations` makes one operation a
+/// target of what was typed; it is not called when a saved plan says everything.
+pub async fn operation<O, F>(session: &Session, flags: &RunFlags, operations: F) -> CommandResult
+where
+    O: OnSite,
+    F: AsyncFnOnce(&SiteReader) -> Result<Vec<O>, Fault>,
+{
+    let reader = session.reader().await?;
+    let source = match &flags.plan.plan {
+        Some(path) => Source::Saved(path.clone()),
+        None => Source::Operations(operations(&reader).await?),
+    };
+    road::travel(session, flags, source, readable(reader), || writable(session)).await
+}
+
+fn readable(reader: SiteReader) -> Readable<SiteReader> {
+    let ledger = Arc::new(reader.catalog().clone());
+    Readable { reader: Arc::new(reader), ledger }
+}
+
+async fn writable(session: &Session) -> Result<Writable<SiteWriter>, Fault> {
+    let writer = session.writer().await?;
+    let catalog = Arc::new(writer.catalog().clone());
+    Ok(Writable { writer, ledger: catalog.clone(), leases: catalog })
 }
 
 /// Runs a command that only looks, and shows what it saw: `page` for people, JSON for programs.

@@ -10,9 +10,10 @@ use super::Rebuild;
 use crate::cli::fault::Fault;
 use crate::console::plan_view::PlanDocument;
 use crate::engine::plan_file::PlanFile;
+use crate::engine::undo::{later_runs, undo_freshness, undo_plan};
 use crate::engine::{
-    Approved, Consent, Effect, Event, Freshness, Ledger, Operation, Outcome, Plan, RunError, Sink, Size, Unit, draft,
-    prepare, refresh, rehearse,
+    Approved, Consent, Effect, Event, Freshness, Ledger, Operation, Outcome, Plan, Refusal, RunError, RunRecord, Sink,
+    Size, Target, Unit, draft, prepare, refresh, rehearse,
 };
 
 /// One target with its plan, or with the reason why there is none.
@@ -55,27 +56,68 @@ impl<O: Operation> Planned<O> {
         self.made.as_ref().is_ok_and(|made| made.foreseen.as_ref().is_some_and(|outcome| outcome.partial))
     }
 
-    /// Holds the plan against the present and the consent. The outcome is one that can be carried out.
-    pub async fn approve(
-        self,
-        consent: &Consent,
-        again: bool,
-        reader: &O::Reader,
-        ledger: &dyn Ledger,
-    ) -> (Arc<O>, Result<Approved<O::Action>, RunError<O::Error>>) {
+    /// Holds the plan against the present and the consent. With `again` the present is looked at
+    /// once more, because time passed since the plan was made.
+    pub async fn approve(self, consent: &Consent, again: bool, reader: &O::Reader, ledger: &dyn Ledger) -> Approval<O> {
         let operation = self.operation;
         let approved = match self.made {
             Err(error) => Err(error),
             Ok(Made { plan, freshness, .. }) => {
-                let freshness = match freshness {
-                    Some(freshness) if !again => Ok(freshness),
-                    _ => refresh(operation.as_ref(), &plan, reader, ledger).await,
+                let freshness = match (freshness, &plan.undoes) {
+                    (Some(freshness), _) if !again => Ok(freshness),
+                    (_, Some(undone)) => fresh_undo(operation.as_ref(), &plan, &undone.run, ledger).await,
+                    (_, None) => refresh(operation.as_ref(), &plan, reader, ledger).await,
                 };
                 freshness.and_then(|freshness| Ok(plan.approve(consent, &freshness)?))
             }
         };
         (operation, approved)
     }
+}
+
+/// An operation with its approved plan, or with the reason why there is none.
+pub type Approval<O> = (Arc<O>, Result<Approved<<O as Operation>::Action>, RunError<<O as Operation>::Error>>);
+
+/// How things stand for a plan that takes back a run: it is not what an operation would decide now.
+async fn fresh_undo<O: Operation>(
+    operation: &O,
+    plan: &Plan<O::Action>,
+    run: &str,
+    ledger: &dyn Ledger,
+) -> Result<Freshness, RunError<O::Error>> {
+    let bug = |message: String| RunError::Bug { run: None, message };
+    let record = ledger.run(run).await?.ok_or_else(|| bug(format!("the run {run} is not in the ledger")))?;
+    let later = later_runs(ledger, &record).await?;
+    let digest = plan.digest().map_err(|error| bug(error.to_string()))?;
+    let applied = ledger.applied(&digest).await?;
+    Ok(undo_freshness(&record, &later, operation.target(), applied))
+}
+
+/// The plan that takes back a run.
+pub async fn undoing<O: Rebuild>(record: &RunRecord, site: &str, ledger: &dyn Ledger) -> Result<Planned<O>, Fault> {
+    let operation = Arc::new(remade::<O>(record, site)?);
+    let made = async {
+        let later = later_runs(ledger, record).await?;
+        let plan = undo_plan::<O::Action>(record, &later)?;
+        let freshness = Some(undo_freshness(record, &later, operation.target(), None));
+        Ok(Made { plan, freshness, foreseen: None })
+    };
+    let made = made.await;
+    Ok(Planned::of(operation, made))
+}
+
+/// The operation of a run in the ledger.
+pub fn remade<O: Rebuild>(record: &RunRecord, site: &str) -> Result<O, Refusal> {
+    let target = Target { name: record.start.target.clone(), site: site.to_owned() };
+    let request = record.start.plan.get("request").cloned().unwrap_or_default();
+    request_of::<O>(request, &target.name).map(|request| O::rebuild(request, target))
+}
+
+/// A request as it was saved.
+pub fn request_of<O: Rebuild>(request: serde_json::Value, target: &str) -> Result<O::Request, Refusal> {
+    let unreadable =
+        |error: serde_json::Error| Refusal::Unreadable { target: target.to_owned(), reason: error.to_string() };
+    serde_json::from_value(request).map_err(unreadable)
 }
 
 /// Makes plans that are to be carried out at once, several targets side by side.
@@ -142,9 +184,7 @@ pub fn saved<O: Rebuild>(path: &Path) -> Result<Vec<Planned<O>>, Fault> {
     }
     let mut planned = Vec::new();
     for plan in file.plans::<O::Action>()? {
-        let request = serde_json::from_value(plan.request.clone()).map_err(|error| {
-            crate::engine::Refusal::Unreadable { target: plan.target.name.clone(), reason: error.to_string() }
-        })?;
+        let request = request_of::<O>(plan.request.clone(), &plan.target.name)?;
         let operation = Arc::new(O::rebuild(request, plan.target.clone()));
         planned.push(Planned::of(operation, Ok(Made { plan, freshness: None, foreseen: None })));
     }

@@ -72,13 +72,37 @@ pub async fn travel<O: Rebuild + 'static>(
             plans::prepared(operations, &readable.reader, readable.ledger.as_ref(), options.concurrency.get()).await
         }
     };
-    if only_look {
+    onward(session, flags, planned, (readable, options), open).await
+}
+
+/// From plans that were made elsewhere to the exit code.
+pub async fn from_plans<O: Rebuild + 'static>(
+    session: &Session,
+    flags: &RunFlags,
+    planned: Vec<Planned<O>>,
+    readable: Readable<O::Reader>,
+    open: impl AsyncFnOnce() -> Result<Writable<O::Writer>, Fault>,
+) -> CommandResult {
+    let options = carry::options(&flags.fleet, session.settings.concurrency)?;
+    onward(session, flags, planned, (readable, options), open).await
+}
+
+async fn onward<O: Rebuild + 'static>(
+    session: &Session,
+    flags: &RunFlags,
+    planned: Vec<Planned<O>>,
+    (readable, options): (Readable<O::Reader>, FleetOptions),
+    open: impl AsyncFnOnce() -> Result<Writable<O::Writer>, Fault>,
+) -> CommandResult {
+    if flags.plan.dry_run {
         return look(session, flags, planned);
     }
     if let Some(path) = &flags.plan.plan_out {
         return save(session, planned, path);
     }
-    carry_on(session, flags, planned, (readable, options), open).await
+    let Some(approvals) = agree(session, flags, planned, &readable).await? else { return Ok(Ending::Interrupted) };
+    let order = carry::order(&approvals);
+    arrive(session, order, approvals, &options, open).await
 }
 
 /// The end of the road for a user who only wants to see.
@@ -133,41 +157,53 @@ fn save<O: Rebuild>(session: &Session, planned: Vec<Planned<O>>, path: &std::pat
     tell_failures(session, failed, true)
 }
 
-async fn carry_on<O: Rebuild + 'static>(
+/// Shows the plans, obtains consent and holds each plan against the present. `None` when the user
+/// stopped the program instead of answering.
+pub async fn agree<O: Rebuild>(
     session: &Session,
     flags: &RunFlags,
     planned: Vec<Planned<O>>,
-    (readable, options): (Readable<O::Reader>, FleetOptions),
-    open: impl AsyncFnOnce() -> Result<Writable<O::Writer>, Fault>,
-) -> CommandResult {
+    readable: &Readable<O::Reader>,
+) -> Result<Option<Approvals<O>>, Fault> {
     let plans: Vec<PlanDocument> = planned.iter().filter_map(Planned::document).collect();
-    if session.console.look.format == Format::Table {
+    if session.console.look.format == Format::Table && !plans.is_empty() {
         session.console.aside(&plan_view::page(&plans));
     }
     let needs: Vec<_> = planned.iter().filter_map(Planned::need).collect();
     let (consent, asked) = match consent::obtain(&session.console, flags, &needs, &session.signals.token()).await? {
         Agreed::To(consent, asked) => (consent, asked),
-        Agreed::Interrupted => return Ok(Ending::Interrupted),
+        Agreed::Interrupted => return Ok(None),
     };
     let mut approvals: Approvals<O> = Vec::with_capacity(planned.len());
     for planned in planned {
         let again = asked == Asked::Yes;
         approvals.push(planned.approve(&consent, again, &readable.reader, readable.ledger.as_ref()).await);
     }
+    Ok(Some(approvals))
+}
+
+/// Opens the writer, carries out, and tells what came out.
+pub async fn arrive<O: Rebuild + 'static>(
+    session: &Session,
+    order: crate::engine::fleet::FleetOrder,
+    approvals: Approvals<O>,
+    options: &FleetOptions,
+    open: impl AsyncFnOnce() -> Result<Writable<O::Writer>, Fault>,
+) -> CommandResult {
     if approvals.iter().all(|(_, approved)| approved.is_err()) {
         return carry::tell(&session.console, O::NAME, carry::refused(approvals));
     }
     let sink = session.console.sink(O::NAME, approvals.len());
     let writable = open().await?;
     let environment = environment(session, sink, writable.ledger, writable.leases);
-    let report = carry::all(approvals, &options, &environment, writable.writer).await;
+    let report = carry::all(order, approvals, options, &environment, writable.writer).await;
     // The bars go before the result is written.
     drop(environment);
     carry::tell(&session.console, O::NAME, report?)
 }
 
 /// What runs are carried out with.
-pub fn environment(
+fn environment(
     session: &Session,
     sink: Arc<dyn Sink>,
     ledger: Arc<dyn Ledger>,

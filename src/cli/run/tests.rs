@@ -10,7 +10,7 @@ use super::road::{Readable, Source, Writable, travel};
 use super::{Rebuild, RunFlags};
 use crate::cli::fault::{CommandResult, Ending};
 use crate::cli::flags::{FleetFlags, PlanFlags};
-use crate::cli::session::Session;
+use crate::cli::session::{Session, Site};
 use crate::config::{Environment as Variables, Settings};
 use crate::console::diagnostic::code_of;
 use crate::console::gate::tests::{Captured, captured};
@@ -147,7 +147,7 @@ impl Place {
         let (settings, resolved) = Settings::defaults(&environment).unwrap();
         let signals = Signals::new(console.remarks());
         let identity = Identity::new("ann", "host", 1);
-        let session = Session { settings, resolved, environment, console, signals, identity };
+        let session = Session { settings, resolved, environment, console, signals, identity, site: Site::default() };
         Self { rows: Rows::default(), ledger: Arc::default(), session, out, err, opened: Mutex::default() }
     }
 
