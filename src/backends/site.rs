@@ -16,11 +16,13 @@ use super::catalog::{Catalog, CatalogError};
 use super::database::address::Address;
 use super::database::connect::{self, Limits};
 use super::database::{Access, DatabaseError, DatabaseErrorKind, Reader, Writer};
+use super::packs::{self, PackSourceError};
 use super::sealing::{Sealing, SealingOptions};
 use crate::engine::{Failure, FailureKind};
+use crate::model::pack::UnknownVersion;
 use crate::model::selection::closest;
 use crate::model::tenant_record::MAIN_PLACEMENT;
-use crate::model::{TenantId, TenantRecord, TenantStatus};
+use crate::model::{Model, Pack, TenantId, TenantRecord, TenantStatus, Version};
 
 /// One database that tenants live on.
 #[derive(Debug, Clone)]
@@ -61,6 +63,23 @@ pub enum SiteError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Database(#[from] DatabaseError),
+    /// The tenant's pack cannot be read.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Pack(#[from] PackSourceError),
+    /// The tenant's pack does not have its version.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Version(#[from] UnknownVersion),
+    /// The registry holds a version that cannot be read.
+    #[error("the catalog says that tenant '{id}' has version '{version}', which is no version")]
+    #[diagnostic(code(fixtool::tenant::version), help("run 'fixtool doctor' to check the catalog"))]
+    NoVersion {
+        /// The tenant.
+        id: TenantId,
+        /// What the catalog holds.
+        version: String,
+    },
     /// The tenant is not registered.
     #[error("there is no tenant '{id}'{}", guess.as_ref().map_or_else(String::new, |g| format!("; did you mean '{g}'?")))]
     #[diagnostic(
@@ -113,7 +132,10 @@ impl Failure for SiteError {
         match self {
             Self::Catalog(error) => error.kind(),
             Self::Database(error) => database_failure(error),
-            Self::UnknownTenant { .. } | Self::UnknownPlacement { .. } => FailureKind::Usage,
+            Self::UnknownTenant { .. } | Self::UnknownPlacement { .. } | Self::Pack(_) | Self::Version(_) => {
+                FailureKind::Usage
+            }
+            Self::NoVersion { .. } => FailureKind::Failed,
             Self::Suspended { .. } | Self::Unfinished { .. } | Self::Dropping { .. } => FailureKind::Refused,
         }
     }
@@ -257,6 +279,18 @@ macro_rules! shared_by_both {
                     TenantStatus::Creating => Err(SiteError::Unfinished { id }),
                     TenantStatus::Dropping => Err(SiteError::Dropping { id }),
                 }
+            }
+
+            /// The pack of a tenant.
+            pub fn pack_of(&self, tenant: &TenantRecord) -> Result<Arc<Pack>, SiteError> {
+                Ok(packs::load(&tenant.pack, self.packs())?)
+            }
+
+            /// The tables that a tenant has at its version.
+            pub fn model_of(&self, tenant: &TenantRecord) -> Result<Model, SiteError> {
+                let wrong = || SiteError::NoVersion { id: tenant.id.clone(), version: tenant.version.clone() };
+                let version: Version = tenant.version.parse().map_err(|_| wrong())?;
+                Ok(self.pack_of(tenant)?.model(version)?.clone())
             }
 
             /// Closes what was opened. SQLite then leaves no side files behind.

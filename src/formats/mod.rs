@@ -22,6 +22,7 @@
 
 mod csv;
 mod decompress;
+mod digest;
 mod error;
 mod feed;
 mod json;
@@ -38,6 +39,7 @@ mod yaml;
 mod hostile_tests;
 
 pub use csv::CsvOptions;
+pub use digest::{FileDigest, digest_file};
 pub use error::{RecordError, SourceError};
 pub use record::{Record, RecordReader};
 pub use source::{Compression, Limits, NameParts, Source, SourceFormat, SourceOptions};

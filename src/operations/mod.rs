@@ -1,1 +1,3 @@
 //! What fixtool can do: one folder a noun, one folder a verb.
+
+pub mod data;

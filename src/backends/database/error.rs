@@ -15,6 +15,8 @@ pub enum DatabaseErrorKind {
     Constraint,
     /// The disk is full or a quota of the server is used up.
     Full,
+    /// The table would hold more rows than the load was allowed to make.
+    Quota,
     /// The file or a page of it is damaged.
     Corrupt,
     /// The address or the server is not one that fixtool can work with.
@@ -68,6 +70,7 @@ impl miette::Diagnostic for DatabaseError {
             DatabaseErrorKind::Contention => "contention",
             DatabaseErrorKind::Constraint => "constraint",
             DatabaseErrorKind::Full => "full",
+            DatabaseErrorKind::Quota => "quota",
             DatabaseErrorKind::Corrupt => "corrupt",
             DatabaseErrorKind::Unsupported => "unsupported",
             DatabaseErrorKind::Other => "other",

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::DatabaseError;
-use crate::model::{Checkpoint, Namespace, Row, Table};
+use super::{DatabaseError, DatabaseErrorKind};
+use crate::model::{Checkpoint, Engine, Namespace, Row, Table};
 
 /// What happens to a record whose key exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -64,6 +64,22 @@ pub struct LoadSpec {
     /// Whether the keys that the source holds are remembered, so that
     /// [`Writer::delete_missing`](super::Writer::delete_missing) can tell what it does not hold.
     pub remember_keys: bool,
+    /// The most rows that the table may hold in the end; `None` for any number.
+    pub most_rows: Option<u64>,
+}
+
+impl LoadSpec {
+    /// Refuses a number of rows beyond the limit.
+    pub fn allow(&self, engine: Engine, rows: u64) -> Result<(), DatabaseError> {
+        match self.most_rows {
+            Some(most) if rows > most => Err(DatabaseError::new(
+                engine,
+                DatabaseErrorKind::Quota,
+                format!("'{}' would hold more than {most} rows", self.table),
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Rows that were parsed and checked, already in the form that the session sends.

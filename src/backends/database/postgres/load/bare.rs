@@ -175,6 +175,10 @@ impl Job {
                 Message::Rows(ordinals, bytes) => {
                     copy.send(bytes).await.map_err(translate)?;
                     ordinals.into_iter().for_each(|ordinal| self.positions.push(ordinal));
+                    if let Err(error) = self.spec.allow(Engine::Postgres, self.positions.rows()) {
+                        copy.abort("too many rows").await.map_err(translate)?;
+                        return Err(error);
+                    }
                 }
                 Message::Finish => {
                     copy.finish().await.map_err(translate)?;

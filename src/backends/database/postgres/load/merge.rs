@@ -10,7 +10,7 @@ use super::probes::{POSITION, STAGE, key_text, matching};
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::{Conflict, LoadSpec, Refused};
 use crate::backends::database::quote::{identifier, list, qualified};
-use crate::model::LogicalType;
+use crate::model::{Engine, LogicalType};
 
 /// Staged rows by what became of them.
 pub type Counts = BTreeMap<&'static str, u64>;
@@ -41,6 +41,11 @@ pub async fn stage_into_table(connection: &mut PgConnection, spec: &LoadSpec) ->
     }
     let inserted = execute(connection, spec, &insert(spec)).await?;
     counts.insert("inserted", inserted);
+    if spec.most_rows.is_some() && inserted > 0 {
+        let rows =
+            number(connection, &format!("SELECT count(*) FROM {}", qualified(&spec.namespace, &spec.table))).await?;
+        spec.allow(Engine::Postgres, rows)?;
+    }
     // Somebody else may have inserted the same key between the probe and here.
     *counts.entry("skipped").or_default() += staged.saturating_sub(matched + inserted);
     Ok(counts)

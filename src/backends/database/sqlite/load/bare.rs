@@ -16,6 +16,7 @@ use crate::backends::database::load::positions::Positions;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
 use crate::backends::database::quote::identifier;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
+use crate::model::Engine;
 
 /// A bare load in progress, on a connection of its own: closing it rolls back.
 pub struct BareLoad {
@@ -153,6 +154,7 @@ impl LoadSession for BareLoad {
             return Err(super::wrong_form());
         };
         batch.ordinals.into_iter().for_each(|ordinal| self.positions.push(ordinal));
+        self.spec.allow(Engine::Sqlite, self.positions.rows())?;
         let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
         for row in rows {
             self.prints.push(&row, &mut self.connection, &place).await?;

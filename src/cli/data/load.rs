@@ -1,0 +1,168 @@
+//! `fixtool data load`: what the user may type.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::backends::database::Conflict;
+use crate::cli::fault::CommandResult;
+use crate::cli::flags::{FleetFlags, PlanFlags, SelectionFlags};
+use crate::cli::session::Session;
+use crate::formats::{Compression, CsvOptions, Limits, SourceFormat, SourceOptions};
+use crate::operations::data::load::{MaxErrors, Mode, OnError};
+
+const EXAMPLES: &str = "Examples:
+  fixtool data load users.csv --tenant acme
+  fixtool data load ./seed --tenant acme --data-types users,ai_sessions --dry-run
+  fixtool data load users.ndjson.zst --tenant acme --mode incremental --on-error reject
+  psql -c 'copy users to stdout csv header' | fixtool data load - --format csv --data-types users -t acme
+";
+
+/// Load records from files, standard input or a database into a tenant's tables
+///
+/// Every record is checked before it is written. An empty table is loaded before its indexes are
+/// built; a filled one through a staging table, in batches that are durable with their checkpoint.
+#[derive(Debug, clap::Args)]
+#[command(before_long_help = EXAMPLES)]
+pub struct Args {
+    /// Files, a directory (files are matched to data types by name), or '-' for standard input
+    #[arg(value_name = "SOURCE", required_unless_present_any = ["plan", "from_database", "source_path"])]
+    sources: Vec<PathBuf>,
+    #[arg(long, hide = true, value_name = "DIR", conflicts_with = "sources")]
+    source_path: Option<PathBuf>,
+    /// Read a table or a query of another database instead of files
+    #[arg(long, value_name = "URL", conflicts_with = "sources", help_heading = "Source")]
+    from_database: Option<String>,
+    /// With --from-database: the table to read, 'schema.table' or 'table'
+    #[arg(long, value_name = "NAME", requires = "from_database", help_heading = "Source")]
+    table: Option<String>,
+    /// With --from-database: the query to read
+    #[arg(long, value_name = "SQL", requires = "from_database", conflicts_with = "table", help_heading = "Source")]
+    query: Option<String>,
+    /// Data types to load, separated by commas; all that the source holds by default
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Source")]
+    data_types: Vec<String>,
+    /// Format, where the name does not tell
+    #[arg(long, value_name = "FORMAT", value_parser = format, help_heading = "Source")]
+    format: Option<SourceFormat>,
+    /// Compression, where the name does not tell
+    #[arg(long, value_name = "NAME", value_parser = compression, hide_short_help = true, help_heading = "Source")]
+    compression: Option<Compression>,
+    /// Delimiter of CSV
+    #[arg(long, value_name = "CHAR", hide_short_help = true, help_heading = "Source")]
+    delimiter: Option<char>,
+    /// Text that stands for NULL in CSV and TSV, beside an unquoted empty field
+    #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Source")]
+    null_as: Option<String>,
+    /// Mapping file: rename, cast, default, look-up and more, see docs/loading.md
+    #[arg(long, value_name = "FILE", help_heading = "Source")]
+    mapping: Option<PathBuf>,
+    /// Everything, or only what is new or changed
+    #[arg(long, value_enum, default_value = "batch", help_heading = "Writing")]
+    mode: ModeName,
+    /// What happens to a record whose key exists already
+    #[arg(long, value_enum, default_value = "error", help_heading = "Writing")]
+    on_conflict: ConflictName,
+    /// With --mode incremental: delete rows that the source does not hold
+    #[arg(long, hide_short_help = true, help_heading = "Writing")]
+    delete_missing: bool,
+    /// Records of a durable batch, when the table is not empty
+    #[arg(long, value_name = "N", default_value_t = 50_000, hide_short_help = true, help_heading = "Writing",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    batch_size: u32,
+    /// Leave the tenant's cache keys alone
+    #[arg(long, hide_short_help = true, help_heading = "Writing")]
+    keep_cache: bool,
+    /// What a bad record does
+    #[arg(long, value_enum, default_value = "stop", help_heading = "Bad records")]
+    on_error: OnErrorName,
+    /// With --on-error reject: how many are borne, a number or a share such as '1%'
+    #[arg(long, value_name = "N|P%", help_heading = "Bad records")]
+    max_errors: Option<MaxErrors>,
+    /// Directory for rejects files, '<data type>.rejects.ndjson', that can be corrected and loaded again
+    #[arg(long, value_name = "DIR", help_heading = "Bad records")]
+    rejects: Option<PathBuf>,
+    /// Check records against the pack's rules (the default)
+    #[arg(long, overrides_with = "no_validate_data", hide = true)]
+    validate_data: bool,
+    /// Leave the pack's own rules out; types and constraints are always checked
+    #[arg(long, hide_short_help = true, help_heading = "Bad records")]
+    no_validate_data: bool,
+    #[command(flatten)]
+    selection: SelectionFlags,
+    #[command(flatten)]
+    plan: PlanFlags,
+    #[command(flatten)]
+    fleet: FleetFlags,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeName {
+    /// Every record
+    Batch,
+    /// Only what is new or changed
+    Incremental,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ConflictName {
+    /// The record is refused
+    Error,
+    /// The row stays
+    Skip,
+    /// The row takes all values of the record
+    Overwrite,
+    /// The row takes the record's values that are not null
+    Merge,
+    /// The later one wins, by the model's 'newest' column
+    Newest,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnErrorName {
+    /// Ends the load
+    Stop,
+    /// Goes to the rejects file
+    Reject,
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Batch => Self::Batch,
+            ModeName::Incremental => Self::Incremental,
+        }
+    }
+}
+
+impl From<ConflictName> for Conflict {
+    fn from(name: ConflictName) -> Self {
+        match name {
+            ConflictName::Error => Self::Error,
+            ConflictName::Skip => Self::Skip,
+            ConflictName::Overwrite => Self::Overwrite,
+            ConflictName::Merge => Self::Merge,
+            ConflictName::Newest => Self::Newest,
+        }
+    }
+}
+
+impl From<OnErrorName> for OnError {
+    fn from(name: OnErrorName) -> Self {
+        match name {
+            OnErrorName::Stop => Self::Stop,
+            OnErrorName::Reject => Self::Reject,
+        }
+    }
+}
+
+fn format(text: &str) -> Result<SourceFormat, String> {
+    text.parse().map_err(|_| "use csv, tsv, json, ndjson or yaml".to_owned())
+}
+
+fn compression(text: &str) -> Result<Compression, String> {
+    match text {
+        "none" => Ok(Compression::None),
+        _ => Compression::of_ending(text).ok_or_else(|| "use none, gzip or zstd".to_owned()),
+    }
+}

@@ -1,0 +1,23 @@
+//! `fixtool data …`: what the user may type about data.
+
+mod load;
+
+use clap::Subcommand;
+
+use super::fault::CommandResult;
+use super::session::Session;
+
+/// Load data into tenants
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Load(load::Args),
+}
+
+impl Command {
+    /// Runs it.
+    pub async fn run(self, session: &Session) -> CommandResult {
+        match self {
+            Self::Load(args) => load::run(args, session).await,
+        }
+    }
+}

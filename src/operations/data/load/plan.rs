@@ -1,0 +1,244 @@
+//! What a load does, step by step: a pure function of the request and of what was seen.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::LoadError;
+use super::observe::{Seen, SeenTable};
+use super::request::{Mode, OnError, Request};
+use crate::backends::database::Conflict;
+use crate::engine::plan::Draft;
+use crate::engine::{Action, Effect, Size, Step, Undo, Unit};
+use crate::model::OnDelete;
+
+/// One thing that a load does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum LoadAction {
+    /// Loads one file into one table.
+    Load(TableLoad),
+    /// Deletes rows that the source of an earlier step does not hold.
+    DeleteMissing {
+        /// The table.
+        table: String,
+        /// The step that loads the source, by its place in the plan.
+        loaded_by: u32,
+        /// How many were missing when the plan was made.
+        rows: u64,
+    },
+    /// Notes which sources the tables now equal, so that the next incremental load of an unchanged
+    /// file is known to have nothing to do; invalidates the tenant's cache.
+    Settle {
+        /// Places of the steps whose sources are noted.
+        loads: Vec<TableLoad>,
+        /// Whether the tenant's cache keys are invalidated.
+        invalidate_cache: bool,
+    },
+    /// Takes a load back.
+    Unload {
+        /// The table.
+        table: String,
+        /// Rows that it is about, as far as the plan knew.
+        rows: Option<u64>,
+    },
+}
+
+/// One file into one table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableLoad {
+    /// The data type as the user named it.
+    pub data_type: String,
+    /// The table.
+    pub table: String,
+    /// The file, and what a person calls it.
+    pub source: super::request::Input,
+    /// Digest of the file as stored.
+    pub digest: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Whether the table was empty, and is loaded before its indexes are built.
+    pub bare: bool,
+    /// What happens to a record whose key exists.
+    pub conflict: Conflict,
+    /// The most rows that the tenant's tier lets the table hold.
+    pub most_rows: Option<u64>,
+    /// Whether the source's keys are remembered for a later step.
+    pub remember_keys: bool,
+    /// Whether what it does can be taken back.
+    pub undoable: bool,
+}
+
+impl Action for LoadAction {
+    fn describe(&self) -> String {
+        match self {
+            Self::Load(load) => {
+                let road = if load.bare { "empty table, indexes built after" } else { "through a staging table" };
+                format!("load {} from {} ({road})", load.table, load.source.name)
+            }
+            Self::DeleteMissing { table, rows, .. } => {
+                format!("delete {rows} rows of {table} that the source does not hold")
+            }
+            Self::Settle { invalidate_cache: true, .. } => "note the sources, invalidate the cache".to_owned(),
+            Self::Settle { .. } => "note the sources".to_owned(),
+            Self::Unload { table, .. } => format!("take back what was loaded into {table}"),
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Load(load) if matches!(load.conflict, Conflict::Error | Conflict::Skip) => Effect::Adds,
+            Self::Load(_) => Effect::Changes,
+            Self::Settle { .. } => Effect::Reads,
+            Self::DeleteMissing { .. } | Self::Unload { .. } => Effect::Destroys,
+        }
+    }
+
+    fn size(&self) -> Size {
+        match self {
+            Self::Load(load) => Size { amount: Some(load.bytes), unit: Unit::Bytes },
+            Self::DeleteMissing { rows, .. } => Size { amount: Some(*rows), unit: Unit::Rows },
+            Self::Settle { .. } => Size::items(1),
+            Self::Unload { rows, .. } => Size { amount: *rows, unit: Unit::Rows },
+        }
+    }
+
+    fn undo(&self) -> Undo<Self> {
+        match self {
+            Self::Load(load) if !load.undoable => Undo::Impossible {
+                reason: format!("{} has no primary key, so its rows cannot be told apart", load.table),
+            },
+            Self::Load(load) => Undo::Inverse(Self::Unload { table: load.table.clone(), rows: None }),
+            Self::DeleteMissing { table, rows, .. } => {
+                Undo::Inverse(Self::Unload { table: table.clone(), rows: Some(*rows) })
+            }
+            Self::Settle { invalidate_cache, .. } => {
+                Undo::Inverse(Self::Settle { loads: Vec::new(), invalidate_cache: *invalidate_cache })
+            }
+            Self::Unload { .. } => Undo::Impossible { reason: "run the load again instead".to_owned() },
+        }
+    }
+
+    fn losses(&self) -> Vec<String> {
+        match self {
+            Self::DeleteMissing { table, rows, .. } => vec![format!("{rows} rows of {table}")],
+            Self::Unload { table, rows: Some(rows) } => vec![format!("what was loaded into {table}, {rows} rows")],
+            Self::Unload { table, rows: None } => vec![format!("what was loaded into {table}")],
+            Self::Load(_) | Self::Settle { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Decides the steps.
+pub fn decide(request: &Request, seen: &Seen) -> Result<Draft<LoadAction>, LoadError> {
+    let mut draft = Draft { steps: Vec::new(), notes: Vec::new() };
+    let conflict = effective_conflict(request);
+    let mut loads: Vec<(u32, TableLoad)> = Vec::new();
+    for table in &seen.tables {
+        if request.mode == Mode::Incremental && table.unchanged && !request.delete_missing {
+            draft.notes.push(format!("{}: the source and the table are as they were after the last load", table.table));
+            continue;
+        }
+        check(request, table, conflict)?;
+        loads.push((table.level, table_load(request, table, conflict)));
+        draft.notes.extend(table.notes.iter().cloned());
+    }
+    if loads.is_empty() {
+        return Ok(draft);
+    }
+    loads.sort_by_key(|(level, _)| *level);
+    let last = loads.last().map_or(0, |(level, _)| *level);
+    let steps = loads.iter().map(|(level, load)| Step { stage: *level, action: LoadAction::Load(load.clone()) });
+    draft.steps.extend(steps);
+    if request.delete_missing {
+        deletions(seen, &loads, last, &mut draft);
+    }
+    draft.notes.extend(atomicity(request, &loads));
+    let settle = LoadAction::Settle {
+        loads: loads.into_iter().map(|(_, load)| load).collect(),
+        invalidate_cache: !request.keep_cache,
+    };
+    let stage = draft.steps.iter().map(|s| s.stage).max().unwrap_or_default() + 1;
+    draft.steps.push(Step { stage, action: settle });
+    Ok(draft)
+}
+
+/// Incremental work without a strategy means that the source is right.
+fn effective_conflict(request: &Request) -> Conflict {
+    match (request.mode, request.conflict) {
+        (Mode::Incremental, Conflict::Error) => Conflict::Overwrite,
+        (_, conflict) => conflict,
+    }
+}
+
+fn check(request: &Request, table: &SeenTable, conflict: Conflict) -> Result<(), LoadError> {
+    let name = || table.table.clone();
+    if conflict != Conflict::Error && table.key.is_empty() {
+        return Err(LoadError::NoKey { table: name() });
+    }
+    if let Some(missing) = table.key.iter().find(|k| conflict != Conflict::Error && !table.columns.contains(k)) {
+        return Err(LoadError::KeyNotInSource { table: name(), column: missing.clone() });
+    }
+    if conflict == Conflict::Newest && table.newest.as_ref().is_none_or(|n| !table.columns.contains(n)) {
+        return Err(LoadError::NoNewest { table: name(), column: table.newest.clone() });
+    }
+    if request.delete_missing && request.mode != Mode::Incremental {
+        return Err(LoadError::DeleteNeedsIncremental);
+    }
+    if request.delete_missing && request.on_error == OnError::Reject {
+        return Err(LoadError::DeleteNeedsStop);
+    }
+    Ok(())
+}
+
+/// Below this size a load is over before the indexes of an empty table would be dropped and built.
+const SMALL: u64 = 64 * 1024;
+
+fn table_load(request: &Request, table: &SeenTable, conflict: Conflict) -> TableLoad {
+    TableLoad {
+        data_type: table.data_type.clone(),
+        table: table.table.clone(),
+        source: table.source.clone(),
+        digest: table.digest.clone(),
+        bytes: table.bytes,
+        bare: table.rows == 0 && table.bytes >= SMALL && !request.delete_missing,
+        conflict,
+        most_rows: table.most_rows,
+        remember_keys: request.delete_missing,
+        undoable: !table.key.is_empty() || table.rows == 0,
+    }
+}
+
+/// Children before parents: a row that others point at goes last.
+fn deletions(seen: &Seen, loads: &[(u32, TableLoad)], last: u32, draft: &mut Draft<LoadAction>) {
+    for (at, (level, load)) in loads.iter().enumerate() {
+        let Some(table) = seen.tables.iter().find(|t| t.table == load.table) else { continue };
+        if table.missing == 0 {
+            continue;
+        }
+        let action = LoadAction::DeleteMissing {
+            table: load.table.clone(),
+            loaded_by: u32::try_from(at).unwrap_or(u32::MAX),
+            rows: table.missing,
+        };
+        draft.steps.push(Step { stage: last + 1 + (last - level), action });
+        for (child, on_delete) in &table.children {
+            let what = match on_delete {
+                OnDelete::Cascade => "go with them",
+                OnDelete::SetNull => "lose the reference",
+                OnDelete::Restrict => "keep them from being deleted",
+            };
+            draft.notes.push(format!("rows of {child} that point at deleted rows of {} {what}", load.table));
+        }
+    }
+}
+
+fn atomicity(request: &Request, loads: &[(u32, TableLoad)]) -> Option<String> {
+    let staged: Vec<&str> = loads.iter().filter(|(_, l)| !l.bare).map(|(_, l)| l.table.as_str()).collect();
+    (request.on_error == OnError::Stop && !staged.is_empty()).then(|| {
+        format!(
+            "{}: each batch of {} records is durable by itself; after a bad record the batches before it stay, \
+             and 'fixtool op undo' removes them",
+            staged.join(", "),
+            request.batch_size
+        )
+    })
+}

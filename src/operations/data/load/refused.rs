@@ -1,0 +1,91 @@
+//! Records that the database refused: a second pass over the source finds their lines and texts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::error::LoadError;
+use super::rejects::{Rejected, RejectsFile};
+use super::shaper::Fault;
+use crate::backends::database::load::{Refused, RefusedReason};
+use crate::formats::{Record, Source, SourceOptions};
+
+/// Where a source is, and how it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// What a person calls it.
+    pub name: &'a str,
+    /// The file.
+    pub path: &'a Path,
+    /// How it is read.
+    pub options: &'a SourceOptions,
+}
+
+/// Lists refused records in the rejects file.
+pub fn list(place: Place<'_>, refused: &[Refused], rejects: &mut RejectsFile) -> Result<(), LoadError> {
+    visit(place, refused, &mut |entries| entries.iter().try_for_each(|entry| rejects.write(entry)))
+}
+
+/// The first refused record as the error that ends the load.
+pub fn error(place: Place<'_>, refused: &[Refused]) -> LoadError {
+    let mut first = None;
+    let earliest = refused.iter().min_by_key(|r| r.ordinal).cloned();
+    let seen = visit(place, earliest.as_slice(), &mut |entries| {
+        first.get_or_insert(entries);
+        Ok(())
+    });
+    match (first, seen) {
+        (Some(entries), _) => Rejected::into_error(entries),
+        (None, Err(error)) => error,
+        (None, Ok(())) => LoadError::SourceChanged { name: place.name.to_owned() },
+    }
+}
+
+type Visit<'a> = dyn FnMut(Vec<Rejected>) -> Result<(), LoadError> + 'a;
+
+fn visit(place: Place<'_>, refused: &[Refused], visit: &mut Visit<'_>) -> Result<(), LoadError> {
+    let wanted: BTreeMap<u64, &Refused> = refused.iter().map(|r| (r.ordinal, r)).collect();
+    let mut lines: BTreeMap<u64, u64> = refused.iter().filter_map(|r| Some((r.other?, 0))).collect();
+    let Some(last) = wanted.keys().last().copied() else {
+        return Ok(());
+    };
+    let mut source = Source::open(place.path, place.options)?;
+    let mut record = Record::default();
+    loop {
+        match source.reader.next(&mut record) {
+            Ok(false) => return Ok(()),
+            // Records that cannot be read were listed when they were met first.
+            Err(error) if error.recoverable => continue,
+            Err(_) => return Ok(()),
+            Ok(true) => {}
+        }
+        if let Some(line) = lines.get_mut(&record.ordinal) {
+            *line = record.line;
+        }
+        if let Some(refused) = wanted.get(&record.ordinal) {
+            let fields = source.reader.fields();
+            let other = refused.other.and_then(|o| lines.get(&o)).copied().filter(|line| *line > 0);
+            visit(Rejected::of_record(place.name, &record, fields, &[fault(refused, fields, other)]))?;
+        }
+        if record.ordinal >= last {
+            return Ok(());
+        }
+    }
+}
+
+fn fault(refused: &Refused, fields: &[String], other: Option<u64>) -> Fault {
+    let columns = refused.columns.join(", ");
+    let (code, reason) = match refused.reason {
+        RefusedReason::Duplicate => match other {
+            Some(line) => ("duplicate", format!("the record at line {line} has the same ({columns})")),
+            None => ("duplicate", format!("an earlier record of the source has the same ({columns})")),
+        },
+        RefusedReason::Exists => ("exists", format!("a row with this ({columns}) exists")),
+        RefusedReason::Reference => ("unknown_reference", format!("the row that ({columns}) points at does not exist")),
+        RefusedReason::Database => {
+            ("refused", refused.message.as_deref().unwrap_or("the database refused it").to_owned())
+        }
+    };
+    let column = refused.columns.first().cloned();
+    let field = column.as_ref().and_then(|c| fields.iter().position(|f| f == c));
+    Fault { column, field, code: code.to_owned(), reason }
+}

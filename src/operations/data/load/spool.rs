@@ -1,0 +1,76 @@
+//! Sources that cannot be read twice are written to a private file first: a plan needs their
+//! digest, and a resumed run must read exactly the same records again.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::error::LoadError;
+use super::request::Input;
+use crate::formats::{Compression, SourceFormat};
+
+/// How long a file is kept for a run that was never resumed.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Writes a stream to a private file below `folder` and returns it as a source of that name.
+pub fn from_stream(folder: &Path, name: &str, format: SourceFormat, mut stream: impl Read) -> Result<Input, LoadError> {
+    let failed = |path: &Path, error| LoadError::Spool { path: path.to_owned(), error };
+    sweep(folder);
+    std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
+    let private = tempfile::Builder::new().prefix("load-").tempdir_in(folder).map_err(|e| failed(folder, e))?;
+    let mut start = Vec::new();
+    stream.by_ref().take(8).read_to_end(&mut start).map_err(|e| failed(private.path(), e))?;
+    let ending = match Compression::of_content(&start) {
+        Compression::None => "",
+        Compression::Gzip => ".gz",
+        Compression::Zstd => ".zst",
+    };
+    let path = private.path().join(format!("source.{}{ending}", format.as_str()));
+    let mut file = File::create_new(&path).map_err(|e| failed(&path, e))?;
+    file.write_all(&start).map_err(|e| failed(&path, e))?;
+    std::io::copy(&mut stream, &mut file).map_err(|e| failed(&path, e))?;
+    file.sync_all().map_err(|e| failed(&path, e))?;
+    // Only now: a file that was not written to its end vanishes with its folder.
+    let _: PathBuf = private.keep();
+    Ok(Input { path, name: name.to_owned() })
+}
+
+/// Removes the private file of a source that is no longer needed.
+pub fn remove(folder: &Path, input: &Input) {
+    if let Some(private) = input.path.parent().filter(|private| private.parent() == Some(folder)) {
+        // What is left behind is swept by a later load.
+        let _ = std::fs::remove_dir_all(private);
+    }
+}
+
+/// Files of runs that nobody resumed in a week.
+fn sweep(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let age =
+            entry.metadata().and_then(|m| m.modified()).ok().and_then(|t| SystemTime::now().duration_since(t).ok());
+        let ours = entry.file_name().to_string_lossy().starts_with("load-");
+        if ours && age.is_some_and(|age| age > KEPT) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_becomes_a_private_file_that_can_be_read_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let input = from_stream(folder.path(), "standard input", SourceFormat::Csv, "id\n1\n".as_bytes()).unwrap();
+        assert_eq!(std::fs::read_to_string(&input.path).unwrap(), "id\n1\n");
+        assert!(input.path.ends_with("source.csv"));
+        let packed = from_stream(folder.path(), "x", SourceFormat::Csv, &[0x1f, 0x8b, 8, 0][..]).unwrap();
+        assert!(packed.path.ends_with("source.csv.gz"));
+        remove(folder.path(), &input);
+        assert!(!input.path.exists());
+        remove(folder.path(), &Input { path: "/etc/hostname".into(), name: String::new() });
+    }
+}

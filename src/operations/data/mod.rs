@@ -1,0 +1,3 @@
+//! Data of tenants: loading it.
+
+pub mod load;
