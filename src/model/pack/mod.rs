@@ -10,6 +10,7 @@
 //! | [`write`] | a model into the files of a pack |
 //! | [`source`] | texts with the places of their parts |
 //! | [`builtin`] | the packs that fixtool carries with it |
+//! | [`schema`] | JSON schemas of the files, for editors |
 
 pub mod apply;
 pub mod builtin;
@@ -19,6 +20,8 @@ pub mod manifest;
 mod manifest_check;
 pub mod read;
 mod rename;
+pub mod schema;
+mod schema_manifest;
 pub mod source;
 pub mod write;
 
