@@ -35,6 +35,7 @@
 
 mod completions;
 mod config;
+mod data;
 pub mod exit_code;
 mod explain;
 mod fault;
@@ -83,6 +84,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     #[command(subcommand)]
+    Data(data::Command),
+    #[command(subcommand)]
     Config(config::Command),
     Explain(explain::Args),
     Completions(completions::Args),
@@ -93,6 +96,7 @@ impl Command {
     /// Runs it.
     pub async fn run(self, session: &Session) -> CommandResult {
         match self {
+            Self::Data(command) => command.run(session).await,
             Self::Config(command) => command.run(session).await,
             Self::Explain(args) => explain::run(&args, &session.console),
             Self::Completions(args) => completions::run(&args, &session.console),

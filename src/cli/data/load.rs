@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::backends::database::Conflict;
-use crate::cli::fault::CommandResult;
+use crate::cli::fault::{CommandResult, Fault};
 use crate::cli::flags::{FleetFlags, PlanFlags, SelectionFlags};
+use crate::cli::run::{self, Rebuild, RunFlags};
 use crate::cli::session::Session;
+use crate::engine::Target;
 use crate::formats::{Compression, CsvOptions, Limits, SourceFormat, SourceOptions};
-use crate::operations::data::load::{MaxErrors, Mode, OnError};
+use crate::model::TenantId;
+use crate::operations::data::load::{Input, Load, LoadError, MaxErrors, Mode, OnError, Request, spool};
 
 const EXAMPLES: &str = "Examples:
   fixtool data load users.csv --tenant acme
@@ -94,6 +97,92 @@ pub struct Args {
     plan: PlanFlags,
     #[command(flatten)]
     fleet: FleetFlags,
+}
+
+impl Rebuild for Load {
+    fn rebuild(request: Request, target: Target) -> Self {
+        let tenant: TenantId = target.name.parse().unwrap_or_else(|_| request.tenant.clone());
+        Self::new(Request { tenant, ..request }, &target.site)
+    }
+}
+
+/// Runs it.
+pub async fn run(args: Args, session: &Session) -> CommandResult {
+    let flags =
+        RunFlags { plan: args.plan.clone(), fleet: args.fleet.clone(), target_named: args.selection.names_a_target() };
+    let spooled = session.settings.paths.state.join("spool");
+    let kept = std::cell::RefCell::new(Vec::new());
+    let ended = run::operation(session, &flags, async |site| {
+        let tenants = session.tenants(&args.selection).await?;
+        let sources = sources(&args, &spooled).await?;
+        kept.borrow_mut().clone_from(&sources);
+        let operations =
+            tenants.into_iter().map(|tenant| Load::new(request(&args, session, &sources, tenant.id), site.site_id()));
+        Ok(operations.collect())
+    })
+    .await;
+    // A run that can be resumed reads its source again.
+    if matches!(ended, Ok(crate::cli::fault::Ending::Done | crate::cli::fault::Ending::Partial))
+        && flags.plan.plan_out.is_none()
+    {
+        kept.borrow().iter().for_each(|input| spool::remove(&spooled, input));
+    }
+    ended
+}
+
+async fn sources(args: &Args, spooled: &std::path::Path) -> Result<Vec<Input>, Fault> {
+    let mut inputs = Vec::new();
+    for path in args.sources.iter().chain(&args.source_path) {
+        if path.as_os_str() == "-" {
+            inputs.push(standard_input(args, spooled).await?);
+        } else {
+            let name = path.display().to_string();
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            inputs.push(Input { path, name });
+        }
+    }
+    Ok(inputs)
+}
+
+async fn standard_input(args: &Args, spooled: &std::path::Path) -> Result<Input, Fault> {
+    let (Some(format), [_]) = (args.format, args.data_types.as_slice()) else {
+        return Err(LoadError::StandardInput.into());
+    };
+    let folder = spooled.to_owned();
+    let kept = tokio::task::spawn_blocking(move || {
+        spool::from_stream(&folder, "standard input", format, std::io::stdin().lock())
+    });
+    let kept = kept.await.map_err(|error| LoadError::Bug { message: error.to_string() })?;
+    Ok(kept?)
+}
+
+fn request(args: &Args, session: &Session, sources: &[Input], tenant: TenantId) -> Request {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let rejects = match &args.rejects {
+        Some(folder) => absolute(folder),
+        None => absolute(&session.settings.paths.state).join("rejects").join(tenant.as_str()),
+    };
+    Request {
+        tenant,
+        sources: sources.to_vec(),
+        data_types: args.data_types.clone(),
+        options: SourceOptions {
+            format: args.format,
+            compression: args.compression,
+            csv: CsvOptions { delimiter: args.delimiter, null_as: args.null_as.iter().cloned().collect() },
+            limits: Limits::default(),
+        },
+        mapping: args.mapping.as_ref().map(absolute),
+        mode: args.mode.into(),
+        conflict: args.on_conflict.into(),
+        on_error: args.on_error.into(),
+        max_errors: args.max_errors.unwrap_or_default(),
+        batch_size: args.batch_size,
+        rejects,
+        delete_missing: args.delete_missing,
+        validate: !args.no_validate_data,
+        keep_cache: args.keep_cache,
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

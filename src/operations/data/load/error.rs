@@ -249,6 +249,14 @@ pub enum LoadError {
         error: std::io::Error,
     },
 
+    /// Standard input has no name that would say what it holds.
+    #[error("standard input does not say what it holds")]
+    #[diagnostic(
+        code(fixtool::data::load::standard_input),
+        help("name one data type and the format: --data-types users --format csv")
+    )]
+    StandardInput,
+
     /// A source that cannot be read twice could not be kept.
     #[error("the source could not be kept in '{}': {error}", path.display())]
     #[diagnostic(code(fixtool::data::load::spool), help("make room, or write it to a file and load that"))]
@@ -282,6 +290,7 @@ impl Failure for LoadError {
             | Self::NoKey { .. }
             | Self::NoNewest { .. }
             | Self::DeleteNeedsIncremental
+            | Self::StandardInput
             | Self::DeleteNeedsStop => FailureKind::Usage,
             Self::Quota { .. } | Self::SourceChanged { .. } => FailureKind::Refused,
             Self::Bug { .. } => FailureKind::Bug,
