@@ -335,7 +335,7 @@ mod tests {
             - drop_index: {table: a, columns: [b]}\n- add_check: {table: a, name: c1, condition: b > 0}\n\
             - drop_check: {table: a, name: c1}\n- drop_foreign_key: {table: a, columns: [b]}\n\
             - add_foreign_key: {table: a, columns: [b], to_table: c, to_columns: [d], on_delete: set_null}\n\
-            - sql: {reason: r, up: {postgres: [x]}, down: {sqlite: [y]}}\n";
+            - sql: {reason: r, up: {postgres: [x]}, down: {sqlite: [z]}}\n";
         assert_eq!(of_yaml(steps, File::Migration), Ok(()));
         let migration: crate::model::pack::Migration = serde_saphyr::from_str(steps).unwrap();
         assert_eq!(migration.steps.len(), 13);
