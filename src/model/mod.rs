@@ -10,6 +10,7 @@ pub mod literal;
 pub mod logical_type;
 pub mod mask;
 pub mod pack;
+pub mod quota;
 pub mod raw;
 pub mod sample;
 pub mod selection;

@@ -1,3 +1,4 @@
 //! What fixtool can do: one folder a noun, one folder a verb.
 
 pub mod data;
+pub mod tenant;

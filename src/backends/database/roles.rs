@@ -81,18 +81,35 @@ impl TenantRoles {
 
     /// Statements that take the way into the schema away from every member of the roles.
     pub fn lock_out(&self, namespace: &Namespace) -> Vec<String> {
-        let roles = self.all().map(identifier).join(", ");
-        vec![format!("REVOKE ALL ON SCHEMA {} FROM {roles}", identifier(namespace.as_str()))]
+        let schema = identifier(namespace.as_str());
+        let revoke = |role: &str| if_exists(role, &format!("REVOKE ALL ON SCHEMA {schema} FROM {}", identifier(role)));
+        self.all().into_iter().map(revoke).collect()
     }
 
     /// Statements that let the members of the roles in again.
     pub fn let_in(&self, namespace: &Namespace) -> Vec<String> {
         let schema = identifier(namespace.as_str());
-        let [owner, writer, reader] = self.all().map(identifier);
-        vec![
-            format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {owner}"),
-            format!("GRANT USAGE ON SCHEMA {schema} TO {writer}, {reader}"),
-        ]
+        let rights = [("USAGE, CREATE", &self.owner), ("USAGE", &self.read_write), ("USAGE", &self.read_only)];
+        let grant = |(right, role): (&str, &String)| {
+            if_exists(role, &format!("GRANT {right} ON SCHEMA {schema} TO {}", identifier(role)))
+        };
+        rights.into_iter().map(grant).collect()
+    }
+
+    /// Statements that take every right in the schema back and remove the roles, while the schema stays.
+    pub fn withdraw(&self, namespace: &Namespace) -> Vec<String> {
+        let schema = identifier(namespace.as_str());
+        let revoke = |role: &str| {
+            let quoted = identifier(role);
+            let all = ["TABLES", "SEQUENCES"].map(|things| {
+                format!(
+                    "REVOKE ALL ON ALL {things} IN SCHEMA {schema} FROM {quoted}; \
+                     ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} REVOKE ALL ON {things} FROM {quoted}"
+                )
+            });
+            if_exists(role, &format!("{}; REVOKE ALL ON SCHEMA {schema} FROM {quoted}", all.join("; ")))
+        };
+        self.all().into_iter().map(revoke).chain(self.drop()).collect()
     }
 
     /// Statements that remove the roles once the schema is gone. A role that somebody gave rights elsewhere stays.
@@ -111,14 +128,7 @@ impl TenantRoles {
     /// Statements that give the roles the names of another namespace.
     pub fn rename(&self, to: &Self) -> Vec<String> {
         let rename = |(from, to): (&str, &str)| {
-            let body = format!(
-                "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {}) THEN \
-                 ALTER ROLE {} RENAME TO {}; END IF; END",
-                literal(from),
-                identifier(from),
-                identifier(to)
-            );
-            format!("DO {}", literal(&body))
+            if_exists(from, &format!("ALTER ROLE {} RENAME TO {}", identifier(from), identifier(to)))
         };
         self.all().into_iter().zip(to.all()).map(rename).collect()
     }
@@ -127,6 +137,12 @@ impl TenantRoles {
 /// Whether an engine has roles.
 pub fn has_roles(engine: Engine) -> bool {
     engine == Engine::Postgres
+}
+
+/// Statements about a role that are left out where it does not exist.
+fn if_exists(role: &str, statements: &str) -> String {
+    let known = format!("EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {})", literal(role));
+    format!("DO {}", literal(&format!("BEGIN IF {known} THEN {statements}; END IF; END")))
 }
 
 fn role_name(namespace: &str, kind: &str, site: &str) -> String {
@@ -170,7 +186,8 @@ mod tests {
     fn a_hostile_namespace_stays_inside_its_quotes() {
         let namespace = Namespace("a\"; DROP ROLE x; --'$fixtool$".into());
         let roles = TenantRoles::of(&namespace, SITE);
-        for statement in roles.create().iter().chain(&roles.drop()) {
+        let blocks = [roles.create(), roles.drop(), roles.lock_out(&namespace), roles.withdraw(&namespace)].concat();
+        for statement in &blocks {
             let body = statement.strip_prefix("DO '").and_then(|s| s.strip_suffix('\'')).unwrap();
             assert!(!body.replace("''", "").contains('\''), "{statement}");
         }
