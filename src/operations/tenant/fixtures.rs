@@ -155,6 +155,7 @@ pub async fn write(
         step: context.step,
         resume,
         remember_keys: false,
+        most_rows: None,
     };
     let mut session = writer.load(spec).await?;
     let mut outcome = Outcome::default();
