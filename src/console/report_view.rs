@@ -245,7 +245,7 @@ fn rate(runs: &RunsDocument) -> String {
 
 /// The part of a run's id that is enough to find it again.
 pub fn short(run: &str) -> &str {
-    run.get(..12).unwrap_or(run)
+    run.get(..16).unwrap_or(run)
 }
 
 /// How a status is shown.

@@ -151,7 +151,7 @@ impl<A: Action> Approved<A> {
         }
         let plan = recorded_plan::<A>(record)?;
         check_place(&plan, operation, target)?;
-        let finished = record.finished.iter().cloned().collect();
+        let finished = record.finished().map(|(place, outcome)| (place, outcome.clone())).collect();
         let origin = Origin::Resumed { run: start.run.clone(), finished };
         Ok(Self { plan, document: start.plan.clone(), digest: start.plan_digest.clone(), origin })
     }

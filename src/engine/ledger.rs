@@ -65,14 +65,34 @@ pub struct RunRecord {
     pub ended_at: Option<String>,
     /// How it stands.
     pub status: RunStatus,
-    /// Steps that began, ascending, each once. One that is not in `finished` may be half done.
-    pub started: Vec<u32>,
-    /// Steps that ended, with what came out, ascending.
-    pub finished: Vec<(u32, Outcome)>,
+    /// Steps that began, ascending, each once. One without an outcome may be half done.
+    pub steps: Vec<StepRecord>,
     /// Code and message of the failure that ended it, when it failed.
     pub failure: Option<(String, String)>,
     /// The run that undid it: the one that [`follows`](RunStart::follows) it and ended well.
     pub undone_by: Option<String>,
+}
+
+impl RunRecord {
+    /// The steps that ended, with what came out.
+    pub fn finished(&self) -> impl Iterator<Item = (u32, &Outcome)> {
+        self.steps.iter().filter_map(|step| Some((step.step, step.outcome.as_ref()?)))
+    }
+}
+
+/// A step as the ledger tells it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// Its place in the plan, from zero.
+    pub step: u32,
+    /// One line for people, as it was when the step began.
+    pub label: String,
+    /// When it began last, RFC 3339 in UTC.
+    pub started_at: String,
+    /// When it ended.
+    pub ended_at: Option<String>,
+    /// What came out; `None` when it did not end.
+    pub outcome: Option<Outcome>,
 }
 
 /// A run without its plan and its steps, for lists.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::ledger::{ChainDamage, ChainReport};
+use super::ledger::{ChainDamage, ChainReport, StepRecord};
 use super::{Event, FailureKind, LeaseAnswer, LeaseRequest, Leases, Ledger, LedgerError, Outcome, RunFilter};
 use super::{RunRecord, RunStart, RunStatus, RunSummary, Sink, chain, clock};
 
@@ -74,8 +74,7 @@ impl Ledger for MemoryLedger {
             started_at: clock::now(),
             ended_at: None,
             status: RunStatus::Running,
-            started: Vec::new(),
-            finished: Vec::new(),
+            steps: Vec::new(),
             failure: None,
             undone_by: None,
         });
@@ -100,9 +99,17 @@ impl Ledger for MemoryLedger {
 
     async fn step_started(&self, run: &str, step: u32, label: &str) -> Result<(), LedgerError> {
         let mut state = lock(&self.state);
-        let started = &mut state.run(run)?.started;
-        if let Err(place) = started.binary_search(&step) {
-            started.insert(place, step);
+        let steps = &mut state.run(run)?.steps;
+        match steps.binary_search_by_key(&step, |known| known.step) {
+            Ok(place) => {
+                if let Some(known) = steps.get_mut(place) {
+                    known.started_at = clock::now();
+                }
+            }
+            Err(place) => {
+                let (label, started_at) = (label.to_owned(), clock::now());
+                steps.insert(place, StepRecord { step, label, started_at, ended_at: None, outcome: None });
+            }
         }
         state.append(json!({"entry": "step_started", "run": run, "step": step, "label": label}));
         Ok(())
@@ -110,15 +117,10 @@ impl Ledger for MemoryLedger {
 
     async fn step_finished(&self, run: &str, step: u32, outcome: &Outcome) -> Result<(), LedgerError> {
         let mut state = lock(&self.state);
-        let finished = &mut state.run(run)?.finished;
-        match finished.binary_search_by_key(&step, |(place, _)| *place) {
-            Ok(place) => {
-                if let Some(known) = finished.get_mut(place) {
-                    known.1 = outcome.clone();
-                }
-            }
-            Err(place) => finished.insert(place, (step, outcome.clone())),
-        }
+        let known = state.run(run)?.steps.iter_mut().find(|known| known.step == step);
+        let known = known.ok_or_else(|| refused(format!("step {step} of run {run} never began")))?;
+        known.outcome = Some(outcome.clone());
+        known.ended_at = Some(clock::now());
         state.append(json!({"entry": "step_finished", "run": run, "step": step, "outcome": outcome}));
         Ok(())
     }

@@ -64,7 +64,9 @@ pub use failure::{Failure, FailureKind};
 pub use fleet::{
     FleetJob, FleetOptions, FleetOrder, FleetRecord, FleetReport, Halt, Share, TargetState, Waves, fan_out,
 };
-pub use ledger::{LeaseAnswer, LeaseRequest, Leases, Ledger, LedgerError, RunFilter, RunRecord, RunStart, RunSummary};
+pub use ledger::{
+    LeaseAnswer, LeaseRequest, Leases, Ledger, LedgerError, RunFilter, RunRecord, RunStart, RunSummary, StepRecord,
+};
 pub use memory::{MemoryLeases, MemoryLedger, Recorder};
 pub use operation::{Fingerprint, Operation, Query};
 pub use plan::{Draft, Plan, Step, Target, Undone};

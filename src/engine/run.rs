@@ -94,7 +94,7 @@ impl<A: Action> Run<A> {
         if let Some(record) = retry.insist(|| ledger.run(&self.id)).await? {
             let plan = self.approved.plan();
             self.approved = Approved::resume(&record, &plan.operation, &plan.target)?;
-            self.finished = record.finished.into_iter().collect();
+            self.finished = record.finished().map(|(place, outcome)| (place, outcome.clone())).collect();
         }
         let actor = &self.environment.identity.actor;
         Ok(retry.insist(|| ledger.resumed(&self.id, actor)).await?)

@@ -21,8 +21,8 @@ pub fn undo_plan<A: Action>(record: &RunRecord, later: &[RunSummary]) -> Result<
     }
     let plan = recorded_plan::<A>(record)?;
     let mut reversal = Reversal::default();
-    for place in touched(record) {
-        reversal.take_back(&plan, place);
+    for step in &record.steps {
+        reversal.take_back(&plan, step.step);
     }
     if !reversal.impossible.is_empty() {
         let steps = reversal.impossible;
@@ -68,12 +68,13 @@ pub async fn later_runs(ledger: &dyn Ledger, record: &RunRecord) -> Result<Vec<R
 }
 
 fn fingerprint(record: &RunRecord, later: &[RunSummary]) -> String {
-    let finished: Vec<u32> = record.finished.iter().map(|(place, _)| *place).collect();
+    let started: Vec<u32> = record.steps.iter().map(|step| step.step).collect();
+    let finished: Vec<u32> = record.finished().map(|(place, _)| place).collect();
     let later: BTreeSet<&String> = later.iter().map(|run| &run.run).collect();
     chain::digest(&json!({
         "run": record.start.run,
         "status": record.status,
-        "started": record.started,
+        "started": started,
         "finished": finished,
         "undone_by": record.undone_by,
         "later": later,
@@ -88,10 +89,6 @@ fn notes(later: &[RunSummary]) -> Vec<String> {
             format!("since then {operation} ({}) ran on {}; what it changed is not taken back", run.run, run.target)
         })
         .collect()
-}
-
-fn touched(record: &RunRecord) -> BTreeSet<u32> {
-    record.started.iter().copied().chain(record.finished.iter().map(|(place, _)| *place)).collect()
 }
 
 /// What takes back each step, by the place and the stage of the step.

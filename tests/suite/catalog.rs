@@ -325,8 +325,9 @@ async fn a_run_is_told_from_its_begin_to_its_undo() {
         catalog.end("0a1", RunStatus::Failed).await.unwrap();
         let run = catalog.run("0a").await.unwrap().unwrap();
         assert_eq!(run.start, start("0a1", "d1"));
-        assert_eq!((run.status, run.started.as_slice()), (RunStatus::Failed, [0, 1].as_slice()));
-        assert_eq!(run.finished, [(0, Outcome::default().with("inserted", 5))]);
+        let started: Vec<u32> = run.steps.iter().map(|step| step.step).collect();
+        assert_eq!((run.status, started), (RunStatus::Failed, vec![0, 1]));
+        assert_eq!(run.finished().collect::<Vec<_>>(), [(0, &Outcome::default().with("inserted", 5))]);
         assert_eq!(run.failure, Some(("x::y".to_owned(), "broken".to_owned())));
         assert!(run.ended_at.is_some_and(|ended| ended > run.started_at));
 

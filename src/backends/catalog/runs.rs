@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::entity::{run, run_step};
 use super::{Catalog, CatalogError, chain};
-use crate::engine::{Outcome, RunFilter, RunRecord, RunStart, RunStatus, RunSummary};
+use crate::engine::{Outcome, RunFilter, RunRecord, RunStart, RunStatus, RunSummary, StepRecord};
 
 /// One change of a run, which becomes one entry of the audit trail.
 pub(super) enum Change {
@@ -216,12 +216,16 @@ fn record(row: run::Model, steps: Vec<run_step::Model>) -> Result<RunRecord, Cat
     let damaged = |what: &str| CatalogError::Damaged(format!("run {}: {what}", row.run));
     let status = status_of(&row)?;
     let plan = serde_json::from_str(&row.plan).map_err(|_| damaged("its plan is not JSON"))?;
-    let (mut started, mut finished) = (Vec::with_capacity(steps.len()), Vec::with_capacity(steps.len()));
+    let mut told = Vec::with_capacity(steps.len());
     for step in steps {
-        let place = u32::try_from(step.step).map_err(|_| damaged("a step's place is out of range"))?;
-        started.push(place);
-        let Some(outcome) = step.outcome else { continue };
-        finished.push((place, serde_json::from_str(&outcome).map_err(|_| damaged("an outcome is not JSON"))?));
+        let outcome = step.outcome.as_deref().map(serde_json::from_str).transpose();
+        told.push(StepRecord {
+            step: u32::try_from(step.step).map_err(|_| damaged("a step's place is out of range"))?,
+            label: step.label,
+            started_at: step.started_at,
+            ended_at: step.ended_at,
+            outcome: outcome.map_err(|_| damaged("an outcome is not JSON"))?,
+        });
     }
     Ok(RunRecord {
         start: RunStart {
@@ -237,8 +241,7 @@ fn record(row: run::Model, steps: Vec<run_step::Model>) -> Result<RunRecord, Cat
         started_at: row.started_at,
         ended_at: row.ended_at,
         status,
-        started,
-        finished,
+        steps: told,
         failure: row.failure_code.map(|code| (code, row.failure_message.unwrap_or_default())),
         undone_by: row.undone_by,
     })

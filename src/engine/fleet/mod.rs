@@ -230,8 +230,8 @@ impl<E: Failure> Fleet<E> {
 /// also one of an earlier round.
 fn lasting<E: Failure>(report: &FleetReport<E>, record: Option<&super::RunRecord>) -> RunStatus {
     let total = record.and_then(|r| FleetRecord::of(r, &[])).map_or(report.results.len(), |fleet| fleet.targets.len());
-    let finished = record.map_or(0, |r| r.finished.len());
-    let partial = record.is_some_and(|r| r.finished.iter().any(|(_, outcome)| outcome.partial));
+    let finished = record.map_or(0, |r| r.finished().count());
+    let partial = record.is_some_and(|r| r.finished().any(|(_, outcome)| outcome.partial));
     match report.status() {
         RunStatus::Interrupted => RunStatus::Interrupted,
         _ if finished < total => RunStatus::Failed,

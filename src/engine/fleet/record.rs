@@ -116,8 +116,8 @@ impl FleetRecord {
         for child in children.iter().filter(|c| c.undone_by.is_none() && c.follows.is_none()) {
             newest.entry(&child.target).or_insert(child);
         }
-        let started: BTreeSet<u32> = record.started.iter().copied().collect();
-        let finished: BTreeSet<u32> = record.finished.iter().map(|(place, _)| *place).collect();
+        let started: BTreeSet<u32> = record.steps.iter().map(|step| step.step).collect();
+        let finished: BTreeSet<u32> = record.finished().map(|(place, _)| place).collect();
         let targets = (0_u32..)
             .zip(fleet.targets)
             .map(|(place, target)| {

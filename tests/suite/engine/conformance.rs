@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use fixtool::backends::catalog::Catalog;
+use fixtool::backends::database::Access;
+use fixtool::backends::database::connect::Limits;
 use fixtool::engine::{
     FailureKind, LeaseAnswer, LeaseRequest, Leases, Ledger, MemoryLeases, MemoryLedger, Outcome, RunFilter, RunStart,
     RunStatus, RunSummary, clock,
 };
 use serde_json::json;
+
+use crate::support::PostgresDatabase;
 
 fn start(target: &str) -> RunStart {
     let run = clock::new_run_id();
@@ -63,8 +68,12 @@ async fn begins_and_ends(ledger: &dyn Ledger) {
     ledger.step_failed(run, 2, "world::late", "too late").await.unwrap();
     ledger.end(run, RunStatus::Failed).await.unwrap();
     let record = ledger.run(run).await.unwrap().unwrap();
-    assert_eq!(record.started, [0, 1, 2]);
-    assert_eq!(record.finished, [(0, Outcome::default()), (1, outcome)]);
+    assert_eq!(record.steps.iter().map(|step| step.step).collect::<Vec<_>>(), [0, 1, 2]);
+    assert!(record.steps.iter().all(|step| step.label == "load \"users\"" && !step.started_at.is_empty()));
+    assert_eq!(record.finished().collect::<Vec<_>>(), [(0, &Outcome::default()), (1, &outcome)]);
+    assert_eq!(record.steps.iter().map(|step| step.ended_at.is_some()).collect::<Vec<_>>(), [true, true, false]);
+    let never_began = ledger.step_finished(run, 9, &Outcome::default()).await;
+    assert!(never_began.is_err());
     assert_eq!(record.failure, Some(("world::full".into(), "no room".into())), "the first failure counts");
     assert_eq!(record.status, RunStatus::Failed);
     assert!(record.ended_at.unwrap() >= record.started_at);
@@ -205,4 +214,22 @@ async fn a_forged_entry_is_found_and_named() {
     let report = ledger.verify().await.unwrap();
     assert_eq!((report.entries, report.damage.len()), (3, 1));
     assert_eq!((report.damage[0].entry, report.damage[0].run.as_ref()), (3, Some(&begun.run)));
+}
+
+/// The catalog in a database of its own.
+async fn catalog(address: &str) -> Catalog {
+    Catalog::open(&address.parse().unwrap(), Access::ReadWrite, &Limits::default()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalog_on_both_engines() {
+    let database = PostgresDatabase::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite:{}", folder.path().join("catalog.db").display());
+    for address in [database.url(), file] {
+        let catalog = catalog(&address).await;
+        ledger_keeps_its_promises(&catalog).await;
+        leases_keep_their_promises(&catalog).await;
+        catalog.close().await;
+    }
 }

@@ -265,7 +265,7 @@ async fn a_catalog_that_hiccups_is_asked_again() {
     let report = run_in(&environment, &bench.world, &change).await.unwrap();
     assert_eq!(report.status, RunStatus::Done);
     let record = bench.ledger.run(&report.run).await.unwrap().unwrap();
-    assert_eq!((record.status, record.finished.len()), (RunStatus::Done, 3));
+    assert_eq!((record.status, record.finished().count()), (RunStatus::Done, 3));
 }
 
 #[tokio::test(start_paused = true)]
