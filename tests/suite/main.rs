@@ -24,5 +24,6 @@ mod faults_server;
 mod faults_together;
 mod fleet;
 mod hostile;
+mod load_roads;
 mod refused_plans;
 mod support_itself;
