@@ -30,6 +30,7 @@ mod json_array;
 mod names;
 mod ndjson;
 mod record;
+mod rejects;
 mod source;
 mod trouble;
 mod tsv;

@@ -5,7 +5,7 @@ use super::json;
 use super::names::Names;
 use super::record::{Place, Record, RecordReader};
 use super::trouble::{self, Trouble};
-use super::{RecordError, SourceError};
+use super::{Limits, RecordError, SourceError, rejects};
 
 /// Reads NDJSON.
 pub(super) struct NdjsonReader {
@@ -14,12 +14,27 @@ pub(super) struct NdjsonReader {
     line: u64,
     ordinal: u64,
     done: bool,
+    /// How a line becomes a record.
+    read: ReadLine,
 }
 
+/// How a line becomes a record.
+type ReadLine = fn(&str, &mut Record, &mut Names, &Limits) -> Result<(), Trouble>;
+
 impl NdjsonReader {
-    pub(super) fn open(name: &str, mut feed: Feed) -> Result<Self, SourceError> {
+    /// Lines are records.
+    pub(super) fn open(name: &str, feed: Feed) -> Result<Self, SourceError> {
+        Self::with(name, feed, json::read)
+    }
+
+    /// Lines are entries of a rejects file, each with a record in it.
+    pub(super) fn open_rejects(name: &str, feed: Feed) -> Result<Self, SourceError> {
+        Self::with(name, feed, rejects::read)
+    }
+
+    fn with(name: &str, mut feed: Feed, read: ReadLine) -> Result<Self, SourceError> {
         trouble::skip_mark(&mut feed).map_err(|e| trouble::header_error(name, e))?;
-        Ok(Self { feed, names: Names::default(), line: 1, ordinal: 0, done: false })
+        Ok(Self { feed, names: Names::default(), line: 1, ordinal: 0, done: false, read })
     }
 
     fn place(&self) -> Place {
@@ -68,7 +83,7 @@ impl RecordReader for NdjsonReader {
                 _ if blank => Ok(()),
                 Ok(text) => {
                     record.reset(place);
-                    json::read(text, record, &mut self.names, &limits)
+                    (self.read)(text, record, &mut self.names, &limits)
                 }
                 Err(e) => Err(Trouble::utf8(e.valid_up_to())),
             };

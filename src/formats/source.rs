@@ -14,7 +14,7 @@ use super::json_array::ArrayReader;
 use super::ndjson::NdjsonReader;
 use super::tsv::TsvReader;
 use super::yaml::YamlReader;
-use super::{CsvOptions, RecordReader, SourceError, decompress};
+use super::{CsvOptions, RecordReader, SourceError, decompress, rejects};
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -209,6 +209,9 @@ impl Source {
             SourceFormat::Csv => Box::new(CsvReader::open(name, feed, &options.csv)?),
             SourceFormat::Tsv => Box::new(TsvReader::open(name, feed, &options.csv)?),
             SourceFormat::JsonArray => Box::new(ArrayReader::open(name, feed)?),
+            SourceFormat::Ndjson if parts.stem.ends_with(rejects::STEM) => {
+                Box::new(NdjsonReader::open_rejects(name, feed)?)
+            }
             SourceFormat::Ndjson => Box::new(NdjsonReader::open(name, feed)?),
             SourceFormat::Yaml => Box::new(YamlReader::open(name, feed)?),
         };

@@ -16,7 +16,7 @@ use super::request::{MaxErrors, OnError};
 use super::shaper::Shaper;
 use crate::backends::database::RowBatch;
 use crate::backends::database::load::{EncodedRows, Encoding, copy_text};
-use crate::formats::{Record, RecordError, Source};
+use crate::formats::{Record, RecordError, Source, SourceFormat};
 use crate::model::{Row, Value};
 
 /// Bytes of a batch on the bare road: small enough to overlap, large enough to be few.
@@ -85,7 +85,7 @@ impl Reading {
                         Ok(()) => {}
                         Err(wrong) => {
                             let fields = self.source.reader.fields();
-                            let listed = Rejected::of_record(&self.name, &record, fields, &wrong);
+                            let listed = Rejected::of_record(self.origin(), &record, fields, wrong);
                             self.bad(listed, &mut totals, rejects)?;
                         }
                     }
@@ -110,7 +110,7 @@ impl Reading {
 
     fn broken(&self, error: RecordError, totals: &mut Totals, rejects: &mut RejectsFile) -> Result<(), LoadError> {
         if error.recoverable && self.on_error == OnError::Reject {
-            return self.bad(Rejected::of_broken(&self.name, &error), totals, rejects);
+            return self.bad(Rejected::of_broken(self.origin(), &error), totals, rejects);
         }
         let help = if error.recoverable {
             format!("{}; or load the other records with --on-error reject", error.help)
@@ -120,14 +120,16 @@ impl Reading {
         Err(LoadError::BrokenRecord { source_name: self.name.clone(), error: Box::new(error), help })
     }
 
-    fn bad(&self, listed: Vec<Rejected>, totals: &mut Totals, rejects: &mut RejectsFile) -> Result<(), LoadError> {
+    fn origin(&self) -> (&str, SourceFormat) {
+        (&self.name, self.source.format)
+    }
+
+    fn bad(&self, listed: Rejected, totals: &mut Totals, rejects: &mut RejectsFile) -> Result<(), LoadError> {
         totals.rejected += 1;
         if self.on_error == OnError::Stop {
-            return Err(Rejected::into_error(listed));
+            return Err(listed.into_error());
         }
-        for entry in &listed {
-            rejects.write(entry)?;
-        }
+        rejects.write(&listed)?;
         if self.max_errors.exceeded_by(totals.rejected) { Err(self.too_many(*totals, rejects.path())) } else { Ok(()) }
     }
 

@@ -22,25 +22,25 @@ pub struct Place<'a> {
 
 /// Lists refused records in the rejects file.
 pub fn list(place: Place<'_>, refused: &[Refused], rejects: &mut RejectsFile) -> Result<(), LoadError> {
-    visit(place, refused, &mut |entries| entries.iter().try_for_each(|entry| rejects.write(entry)))
+    visit(place, refused, &mut |entry| rejects.write(&entry))
 }
 
 /// The first refused record as the error that ends the load.
 pub fn error(place: Place<'_>, refused: &[Refused]) -> LoadError {
     let mut first = None;
     let earliest = refused.iter().min_by_key(|r| r.ordinal).cloned();
-    let seen = visit(place, earliest.as_slice(), &mut |entries| {
-        first.get_or_insert(entries);
+    let seen = visit(place, earliest.as_slice(), &mut |entry| {
+        first.get_or_insert(entry);
         Ok(())
     });
     match (first, seen) {
-        (Some(entries), _) => Rejected::into_error(entries),
+        (Some(entry), _) => entry.into_error(),
         (None, Err(error)) => error,
         (None, Ok(())) => LoadError::SourceChanged { name: place.name.to_owned() },
     }
 }
 
-type Visit<'a> = dyn FnMut(Vec<Rejected>) -> Result<(), LoadError> + 'a;
+type Visit<'a> = dyn FnMut(Rejected) -> Result<(), LoadError> + 'a;
 
 fn visit(place: Place<'_>, refused: &[Refused], visit: &mut Visit<'_>) -> Result<(), LoadError> {
     let wanted: BTreeMap<u64, &Refused> = refused.iter().map(|r| (r.ordinal, r)).collect();
@@ -64,7 +64,8 @@ fn visit(place: Place<'_>, refused: &[Refused], visit: &mut Visit<'_>) -> Result
         if let Some(refused) = wanted.get(&record.ordinal) {
             let fields = source.reader.fields();
             let other = refused.other.and_then(|o| lines.get(&o)).copied().filter(|line| *line > 0);
-            visit(Rejected::of_record(place.name, &record, fields, &[fault(refused, fields, other)]))?;
+            let faults = vec![fault(refused, fields, other)];
+            visit(Rejected::of_record((place.name, source.format), &record, fields, faults))?;
         }
         if record.ordinal >= last {
             return Ok(());

@@ -9,10 +9,21 @@ use serde_json::value::RawValue;
 
 use super::error::LoadError;
 use super::shaper::Fault;
-use crate::formats::{Record, RecordError};
+use crate::formats::{Record, RecordError, SourceFormat};
 use crate::model::Raw;
 
-/// One fault of one record.
+/// A fault beside the first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OtherFault {
+    /// Column of the table, if one is at fault.
+    pub column: Option<String>,
+    /// A short stable name.
+    pub code: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// One rejected record with its first fault.
 #[derive(Debug, Clone, Serialize)]
 pub struct Rejected {
     /// The source by the name the user gave.
@@ -27,59 +38,66 @@ pub struct Rejected {
     pub code: String,
     /// What is wrong.
     pub reason: String,
+    /// What else is wrong with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<OtherFault>,
+    /// The format of the source: in CSV and TSV every value is text that its column gives a meaning.
+    pub format: SourceFormat,
     /// The record: an object of its fields, or its text where it could not be read.
     pub record: Box<RawValue>,
 }
 
 impl Rejected {
     /// What is wrong with a record that could be read.
-    pub fn of_record(source: &str, record: &Record, fields: &[String], faults: &[Fault]) -> Vec<Self> {
-        let body = body(record, fields);
-        faults
-            .iter()
-            .map(|fault| {
-                let (line, character) = match fault.field {
-                    Some(field) => record.position(field),
-                    None => (record.line, 1),
-                };
-                Self {
-                    source: source.to_owned(),
-                    line,
-                    character,
-                    column: fault.column.clone(),
-                    code: fault.code.clone(),
-                    reason: fault.reason.clone(),
-                    record: body.clone(),
-                }
-            })
-            .collect()
+    pub fn of_record(source: (&str, SourceFormat), record: &Record, fields: &[String], faults: Vec<Fault>) -> Self {
+        let mut faults = faults.into_iter();
+        let first = faults.next().unwrap_or_else(|| Fault {
+            column: None,
+            field: None,
+            code: "unknown".to_owned(),
+            reason: "no reason was given".to_owned(),
+        });
+        let (line, character) = match first.field {
+            Some(field) => record.position(field),
+            None => (record.line, 1),
+        };
+        Self {
+            source: source.0.to_owned(),
+            line,
+            character,
+            column: first.column,
+            code: first.code,
+            reason: first.reason,
+            more: faults.map(|f| OtherFault { column: f.column, code: f.code, reason: f.reason }).collect(),
+            format: source.1,
+            record: body(record, fields),
+        }
     }
 
     /// A record that could not be read.
-    pub fn of_broken(source: &str, error: &RecordError) -> Vec<Self> {
-        vec![Self {
-            source: source.to_owned(),
+    pub fn of_broken(source: (&str, SourceFormat), error: &RecordError) -> Self {
+        Self {
+            source: source.0.to_owned(),
             line: error.line,
             character: error.column,
             column: None,
             code: error.code.to_owned(),
             reason: error.reason.clone(),
+            more: Vec::new(),
+            format: source.1,
             record: text(&error.raw),
-        }]
+        }
     }
 
     /// The first fault as the error that ends the load.
-    pub fn into_error(listed: Vec<Self>) -> LoadError {
-        let others = listed.len().saturating_sub(1);
-        match listed.into_iter().next() {
-            Some(first) => LoadError::BadRecord {
-                source_name: first.source,
-                line: first.line,
-                column: first.column.map(|c| format!(", column '{c}'")).unwrap_or_default(),
-                reason: first.reason,
-                more: if others > 0 { format!("; the record has {others} more") } else { String::new() },
-            },
-            None => LoadError::Bug { message: "a record was rejected without a reason".to_owned() },
+    pub fn into_error(self) -> LoadError {
+        let others = self.more.len();
+        LoadError::BadRecord {
+            source_name: self.source,
+            line: self.line,
+            column: self.column.map(|c| format!(", column '{c}'")).unwrap_or_default(),
+            reason: self.reason,
+            more: if others > 0 { format!("; the record has {others} more") } else { String::new() },
         }
     }
 }
