@@ -36,6 +36,7 @@
 mod completions;
 mod config;
 mod data;
+mod doctor;
 pub mod exit_code;
 mod explain;
 mod fault;
@@ -48,7 +49,7 @@ mod usage;
 
 use clap::{Parser, Subcommand};
 
-use fault::{CommandResult, Ending, Fault};
+use fault::{CommandResult, Ending};
 use flags::GlobalFlags;
 use session::Session;
 pub use start::main;
@@ -87,6 +88,7 @@ pub(crate) enum Command {
     Data(data::Command),
     #[command(subcommand)]
     Config(config::Command),
+    Doctor(doctor::Args),
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -98,6 +100,7 @@ impl Command {
         match self {
             Self::Data(command) => command.run(session).await,
             Self::Config(command) => command.run(session).await,
+            Self::Doctor(args) => doctor::run(args, session).await,
             Self::Explain(args) => explain::run(&args, &session.console),
             Self::Completions(args) => completions::run(&args, &session.console),
             Self::Man(args) => man::run(&args, &session.console),

@@ -1,4 +1,5 @@
 //! What fixtool can do: one folder a noun, one folder a verb.
 
 pub mod data;
+pub mod doctor;
 pub mod tenant;
