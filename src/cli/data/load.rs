@@ -26,6 +26,7 @@ const EXAMPLES: &str = "Examples:
 /// Every record is checked before it is written. An empty table is loaded before its indexes are
 /// built; a filled one through a staging table, in batches that are durable with their checkpoint.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that the user may type")]
 #[command(before_long_help = EXAMPLES)]
 pub struct Args {
     /// Files, a directory (files are matched to data types by name), or '-' for standard input

@@ -146,7 +146,7 @@ impl Applying<'_> {
             return Err(error);
         }
         if flow.interrupted {
-            return Ok(self.interrupted(load, &*session));
+            return Ok(interrupted(load, &*session));
         }
         let totals = match totals {
             Ok(totals) => totals,
@@ -239,16 +239,6 @@ impl Applying<'_> {
             outcome.notes.push(format!("{rejected} records were rejected: {}", path.display()));
         }
         Ok(outcome)
-    }
-
-    /// The bare road has nothing durable before its end; the staged one goes on from its last batch.
-    fn interrupted(&self, load: &TableLoad, session: &dyn LoadSession) -> Outcome {
-        let note = if session.durable_by_batch() {
-            format!("{}: stopped after a durable batch", load.table)
-        } else {
-            format!("{}: stopped before its end; nothing was written, a resume begins anew", load.table)
-        };
-        Outcome { interrupted: true, notes: vec![note], ..Outcome::default() }
     }
 
     fn explain(&self, load: &TableLoad, error: crate::backends::database::DatabaseError) -> LoadError {
@@ -364,6 +354,16 @@ impl Applying<'_> {
         }
         Ok(outcome)
     }
+}
+
+/// The bare road has nothing durable before its end; the staged one goes on from its last batch.
+fn interrupted(load: &TableLoad, session: &dyn LoadSession) -> Outcome {
+    let note = if session.durable_by_batch() {
+        format!("{}: stopped after a durable batch", load.table)
+    } else {
+        format!("{}: stopped before its end; nothing was written, a resume begins anew", load.table)
+    };
+    Outcome { interrupted: true, notes: vec![note], ..Outcome::default() }
 }
 
 fn cache_note(done: &CacheOutcome, outcome: &mut Outcome) {

@@ -211,11 +211,11 @@ fn size_of_value(value: &Value) -> usize {
     held + size_of::<Value>()
 }
 
+/// A reading on its thread; it gives the rejects file back.
+pub type Reader = tokio::task::JoinHandle<(Result<Totals, LoadError>, RejectsFile)>;
+
 /// Runs a reading on a thread of its own.
-pub fn spawn(
-    reading: Reading,
-    mut rejects: RejectsFile,
-) -> (mpsc::Receiver<Parcel>, tokio::task::JoinHandle<(Result<Totals, LoadError>, RejectsFile)>) {
+pub fn spawn(reading: Reading, mut rejects: RejectsFile) -> (mpsc::Receiver<Parcel>, Reader) {
     let (sender, receiver) = mpsc::channel(BATCHES_IN_FLIGHT);
     let task = tokio::task::spawn_blocking(move || {
         let totals = reading.run(&mut rejects, &sender);

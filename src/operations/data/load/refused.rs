@@ -52,11 +52,10 @@ fn visit(place: Place<'_>, refused: &[Refused], visit: &mut Visit<'_>) -> Result
     let mut record = Record::default();
     loop {
         match source.reader.next(&mut record) {
-            Ok(false) => return Ok(()),
+            Ok(true) => {}
             // Records that cannot be read were listed when they were met first.
             Err(error) if error.recoverable => continue,
-            Err(_) => return Ok(()),
-            Ok(true) => {}
+            Ok(false) | Err(_) => return Ok(()),
         }
         if let Some(line) = lines.get_mut(&record.ordinal) {
             *line = record.line;

@@ -158,13 +158,10 @@ impl RejectsFile {
     /// Adds one line.
     pub fn write(&mut self, entry: &Rejected) -> Result<(), LoadError> {
         let wrong = |error: std::io::Error| LoadError::Rejects { path: self.path.clone(), error };
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            None => {
-                let opened = create(&self.part).map_err(wrong)?;
-                self.writer.insert(BufWriter::new(opened))
-            }
-        };
+        if self.writer.is_none() {
+            self.writer = Some(BufWriter::new(create(&self.part).map_err(wrong)?));
+        }
+        let Some(writer) = &mut self.writer else { return Ok(()) };
         let mut line = serde_json::to_vec(entry).map_err(|e| wrong(e.into()))?;
         line.push(b'\n');
         writer.write_all(&line).map_err(wrong)?;

@@ -11,7 +11,7 @@ use super::request::Input;
 use crate::formats::{Compression, SourceFormat};
 
 /// How long a file is kept for a run that was never resumed.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// Writes a stream to a private file below `folder` and returns it as a source of that name.
 pub fn from_stream(folder: &Path, name: &str, format: SourceFormat, mut stream: impl Read) -> Result<Input, LoadError> {

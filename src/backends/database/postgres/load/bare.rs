@@ -174,7 +174,9 @@ impl Job {
             match message {
                 Message::Rows(ordinals, bytes) => {
                     copy.send(bytes).await.map_err(translate)?;
-                    ordinals.into_iter().for_each(|ordinal| self.positions.push(ordinal));
+                    for ordinal in ordinals {
+                        self.positions.push(ordinal);
+                    }
                     if let Err(error) = self.spec.allow(Engine::Postgres, self.positions.rows()) {
                         copy.abort("too many rows").await.map_err(translate)?;
                         return Err(error);

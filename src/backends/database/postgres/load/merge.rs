@@ -2,6 +2,7 @@
 //! conflict strategy says, and the undo journal learns how it was.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -121,7 +122,8 @@ fn would_change(spec: &LoadSpec) -> String {
     let mut condition = format!("({})", differs.join(" OR "));
     if let (Conflict::Newest, Some(newest)) = (spec.conflict, &spec.definition.newest) {
         let name = identifier(newest);
-        condition.push_str(&format!(" AND s.{name} IS NOT NULL AND (t.{name} IS NULL OR s.{name} > t.{name})"));
+        // Writing to a string cannot fail.
+        let _ = write!(condition, " AND s.{name} IS NOT NULL AND (t.{name} IS NULL OR s.{name} > t.{name})");
     }
     condition
 }

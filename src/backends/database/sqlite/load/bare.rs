@@ -153,7 +153,9 @@ impl LoadSession for BareLoad {
         let EncodedRows::Values(rows) = batch.rows else {
             return Err(super::wrong_form());
         };
-        batch.ordinals.into_iter().for_each(|ordinal| self.positions.push(ordinal));
+        for ordinal in batch.ordinals {
+            self.positions.push(ordinal);
+        }
         self.spec.allow(Engine::Sqlite, self.positions.rows())?;
         let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
         for row in rows {

@@ -17,10 +17,11 @@ use crate::model::{Engine, Namespace};
 
 /// Begins to load one table.
 pub(super) async fn begin(database: &Sqlite, spec: LoadSpec) -> Result<Box<dyn LoadSession>, DatabaseError> {
-    if spec.bare && spec.resume.is_none() {
-        if let Some(load) = bare::begin(database, &spec).await? {
-            return Ok(Box::new(load));
-        }
+    if spec.bare
+        && spec.resume.is_none()
+        && let Some(load) = bare::begin(database, &spec).await?
+    {
+        return Ok(Box::new(load));
     }
     Ok(Box::new(staged::StagedLoad::begin(database, &spec).await?))
 }
