@@ -73,12 +73,13 @@ fn compare(options: &Options, files: &Files, engine: &str, url: Option<&str>) ->
             let tenant = format!("{name}_{round}");
             output(&mut fixtool(&home, url, &init_words(&tenant)));
             output(&mut load(&home, url, (&tenant, "users"), &files.users, &[]));
-            let rejects = home.join(format!("{tenant}.ndjson"));
+            let rejects = home.join(&tenant);
             let to = rejects.to_str().expect("a path in UTF-8");
             let more = ["--on-error", "reject", "--rejects", to];
             let mut command = load(&home, url, (&tenant, "ai_sessions"), file, &more);
             contender.add(run_to(&mut command, &options.folder, code));
-            let lines = fs::read_to_string(&rejects).map_or(0, |text| text.lines().count() as u64);
+            let file = rejects.join("ai_sessions.rejects.ndjson");
+            let lines = fs::read_to_string(file).map_or(0, |text| text.lines().count() as u64);
             let wanted = if code == 0 { 0 } else { BAD };
             if lines != wanted {
                 println!("  {tenant}: {lines} lines in the rejects file, wanted {wanted}");

@@ -57,9 +57,9 @@ fn prepared(site: &Site) -> Vec<(String, String)> {
 fn a_dry_run_says_what_the_run_then_does(site: &Site) {
     words::init(site, "acme");
     let bad = site.write("bad.csv", format!("{}x,y\n", words::users(50)));
-    let more = ["--on-error", "reject", "--output", "json", "--rejects", "rejects.ndjson"];
+    let more = ["--on-error", "reject", "--output", "json", "--rejects", "rejects"];
     let foretold = site.fixtool(words::load_words(&bad, "acme", "users", &[&more[..], &["--dry-run"]].concat()));
-    assert!(!site.path("rejects.ndjson").exists(), "a dry run writes no rejects file");
+    assert!(!site.path("rejects").exists(), "a dry run writes no rejects file");
     let done = site.fixtool(words::load_words(&bad, "acme", "users", &more)).code(3);
     assert_eq!(site.count("acme", "users"), 50);
     for output in [&foretold, &done] {

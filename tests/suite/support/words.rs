@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::site::files_below;
 use super::{Output, Site, generate};
 
 /// The version of the built-in pack whose columns the generated files have.
@@ -30,15 +31,20 @@ pub fn load(site: &Site, file: &Path, tenant: &str, data_type: &str) -> Output {
     site.fixtool(load_words(file, tenant, data_type, &[]))
 }
 
-/// Loads a file and sets bad records aside into `rejects.ndjson`; what it holds, a line each.
+/// Loads a file and sets bad records aside into the folder `rejects`; what it then holds, a line each.
 pub fn load_rejecting(site: &Site, file: &Path, tenant: &str, data_type: &str) -> (Output, Vec<serde_json::Value>) {
-    let rejects = site.path("rejects.ndjson");
-    let _ = std::fs::remove_file(&rejects);
-    let to = rejects.to_str().expect("a path in UTF-8");
-    let output = site.fixtool(load_words(file, tenant, data_type, &["--on-error", "reject", "--rejects", to]));
-    let lines = std::fs::read_to_string(&rejects).unwrap_or_default();
-    let lines = lines.lines().map(|line| serde_json::from_str(line).expect("a rejects line is JSON")).collect();
-    (output, lines)
+    let _ = std::fs::remove_dir_all(site.path("rejects"));
+    let words = load_words(file, tenant, data_type, &["--on-error", "reject", "--rejects", "rejects"]);
+    let output = site.fixtool(words);
+    (output, rejects(site))
+}
+
+/// Every line of the rejects files in the folder `rejects`.
+pub fn rejects(site: &Site) -> Vec<serde_json::Value> {
+    let files = files_below(&site.path("rejects"));
+    let texts = files.iter().map(|file| std::fs::read_to_string(file).expect("a rejects file is UTF-8"));
+    let lines: Vec<String> = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    lines.iter().map(|line| serde_json::from_str(line).expect("a rejects line is JSON")).collect()
 }
 
 /// The newest run of the log: its id.
