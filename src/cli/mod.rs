@@ -45,6 +45,7 @@ mod man;
 mod run;
 mod session;
 mod start;
+mod tenant;
 mod usage;
 
 use clap::{Parser, Subcommand};
@@ -85,6 +86,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     #[command(subcommand)]
+    Tenant(tenant::Command),
+    #[command(subcommand)]
     Data(data::Command),
     #[command(subcommand)]
     Config(config::Command),
@@ -98,6 +101,7 @@ impl Command {
     /// Runs it.
     pub async fn run(self, session: &Session) -> CommandResult {
         match self {
+            Self::Tenant(command) => command.run(session).await,
             Self::Data(command) => command.run(session).await,
             Self::Config(command) => command.run(session).await,
             Self::Doctor(args) => doctor::run(args, session).await,
