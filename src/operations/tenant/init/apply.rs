@@ -8,7 +8,7 @@ use crate::backends::database::Writer;
 use crate::backends::database::roles::{TenantRoles, has_roles};
 use crate::backends::packs;
 use crate::backends::site::SiteWriter;
-use crate::engine::{Outcome, StepContext};
+use crate::engine::{Action as _, Outcome, StepContext};
 use crate::model::pack::{Pack, Release};
 use crate::model::{Namespace, TenantId, TenantRecord, TenantStatus, Version, fingerprint};
 use crate::operations::tenant::{fixtures, settings};
@@ -48,7 +48,7 @@ pub(super) async fn perform(
         }
         Action::Activate => activate(site, &request.id, request).await?,
     };
-    step.advance(1);
+    step.set_done(action.size().amount.unwrap_or(1));
     Ok(outcome)
 }
 

@@ -97,7 +97,6 @@ impl crate::engine::Action for Action {
     fn effect(&self) -> Effect {
         match self {
             Self::Forget { .. } | Self::DropStructure { .. } => Effect::Destroys,
-            Self::Activate => Effect::Changes,
             _ => Effect::Adds,
         }
     }
