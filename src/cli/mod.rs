@@ -42,6 +42,7 @@ mod explain;
 mod fault;
 mod flags;
 mod man;
+mod op;
 mod run;
 mod session;
 mod start;
@@ -92,6 +93,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(config::Command),
     Doctor(doctor::Args),
+    #[command(subcommand)]
+    Op(op::Command),
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -105,6 +108,7 @@ impl Command {
             Self::Data(command) => command.run(session).await,
             Self::Config(command) => command.run(session).await,
             Self::Doctor(args) => doctor::run(args, session).await,
+            Self::Op(command) => command.run(session).await,
             Self::Explain(args) => explain::run(&args, &session.console),
             Self::Completions(args) => completions::run(&args, &session.console),
             Self::Man(args) => man::run(&args, &session.console),

@@ -129,6 +129,8 @@ pub struct RunFilter {
     pub operation: Option<String>,
     /// Only parts of this fleet run.
     pub parent: Option<String>,
+    /// Only runs that are no part of a fleet run.
+    pub top: bool,
     /// Only runs that stand like this.
     pub status: Option<RunStatus>,
     /// Only runs that began before this one: the last id of the page before.

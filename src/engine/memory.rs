@@ -194,6 +194,7 @@ fn matches(record: &RunRecord, filter: &RunFilter) -> bool {
     let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
     is(&filter.target, &record.start.target)
         && is(&filter.operation, &record.start.operation)
+        && !(filter.top && record.start.parent.is_some())
         && (filter.parent.is_none() || filter.parent == record.start.parent)
         && filter.status.is_none_or(|status| status == record.status)
 }

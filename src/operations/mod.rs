@@ -2,4 +2,5 @@
 
 pub mod data;
 pub mod doctor;
+pub mod op;
 pub mod tenant;

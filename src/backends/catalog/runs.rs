@@ -284,6 +284,9 @@ impl Catalog {
                 query = query.filter(column.eq(value.as_str()));
             }
         }
+        if filter.top {
+            query = query.filter(run::Column::Parent.is_null());
+        }
         if let Some(status) = filter.status {
             query = query.filter(run::Column::Status.eq(word(status)?));
         }

@@ -145,6 +145,9 @@ async fn lists(ledger: &dyn Ledger) {
     assert_eq!((told.target.as_str(), told.actor.as_str()), ("conformance-b", "ada@db1"));
     assert_eq!(told.parent.as_ref(), Some(&parent.run));
     assert!(told.ended_at.as_ref().unwrap() >= &told.started_at);
+    let alone = list(RunFilter { top: true, ..RunFilter::default() }).await;
+    assert_eq!(alone[0].run, parent.run);
+    assert!(alone.iter().all(|run| run.parent.is_none()));
     let nobody = RunFilter { target: Some("nobody".into()), ..RunFilter::default() };
     assert!(list(nobody).await.is_empty());
 }

@@ -1,0 +1,23 @@
+//! `op verify`: whether the log is what was written.
+
+mod observe;
+
+use std::sync::Arc;
+
+use crate::engine::ledger::ChainReport;
+use crate::engine::{Ledger, LedgerError, Query};
+
+/// The query `op.verify`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Verify;
+
+impl Query for Verify {
+    const NAME: &'static str = "op.verify";
+    type Reader = Arc<dyn Ledger>;
+    type View = ChainReport;
+    type Error = LedgerError;
+
+    async fn observe(&self, ledger: &Arc<dyn Ledger>) -> Result<ChainReport, LedgerError> {
+        observe::observe(ledger.as_ref()).await
+    }
+}
