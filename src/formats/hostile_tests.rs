@@ -1,6 +1,7 @@
 //! Sources that mean harm: whatever the bytes are, no reader panics, hangs or grows without bound.
 
-use std::io::{Cursor, Read, Write as _};
+use std::fmt::Write as _;
+use std::io::{Cursor, Read};
 
 use proptest::prelude::*;
 
@@ -95,7 +96,7 @@ proptest! {
 
 fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).unwrap();
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
     encoder.finish().unwrap()
 }
 
@@ -130,8 +131,10 @@ fn a_name_that_contradicts_the_content_is_refused() {
 
 #[test]
 fn truncated_data_names_the_byte() {
-    let text: String = (0..50_000).map(|i| format!("{i},{}\n", i * 7919 % 10_007)).collect();
-    let text = format!("id,name\n{text}");
+    let mut text = String::from("id,name\n");
+    for i in 0..50_000 {
+        writeln!(text, "{i},{}", i * 7919 % 10_007).unwrap();
+    }
     for (name, stored) in
         [("x.csv.gz", gzipped(text.as_bytes())), ("x.csv.zst", zstd::encode_all(text.as_bytes(), 3).unwrap())]
     {
@@ -190,7 +193,7 @@ fn a_line_of_100_mb_is_refused_in_every_format() {
 
 #[test]
 fn many_names_and_deep_values_end_in_errors() {
-    let header: String = (0..10_000).map(|i| format!("c{i},")).collect();
+    let header = (0..10_000).map(|i| format!("c{i}")).collect::<Vec<_>>().join(",");
     assert!(matches!(drain("-", cursor(header), &of(SourceFormat::Csv)), Err(SourceError::Header { .. })));
     for format in [SourceFormat::Ndjson, SourceFormat::Yaml] {
         let nested = format!("{{\"a\":{}1{}}}\n", "{\"a\":".repeat(10_000), "}".repeat(10_000));

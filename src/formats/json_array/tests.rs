@@ -5,9 +5,11 @@ use std::io::Cursor;
 use crate::formats::{Limits, Record, RecordError, Source, SourceFormat, SourceOptions};
 use crate::model::Raw;
 
-type Seen = Vec<Result<((u64, u64), Vec<String>), (u64, u64, &'static str)>>;
+/// Line and column, and the fields that are there.
+type Row = ((u64, u64), Vec<String>);
+type Seen = Vec<Result<Row, (u64, u64, &'static str)>>;
 
-fn each(text: &[u8], format: SourceFormat, limits: Limits) -> Vec<Result<((u64, u64), Vec<String>), RecordError>> {
+fn each(text: &[u8], format: SourceFormat, limits: Limits) -> Vec<Result<Row, RecordError>> {
     let options = SourceOptions { format: Some(format), limits, ..SourceOptions::default() };
     let mut source = Source::from_read("-", Box::new(Cursor::new(text.to_vec())), &options).unwrap();
     let mut record = Record::default();
@@ -43,7 +45,8 @@ fn lines(text: impl AsRef<[u8]>) -> Seen {
     read(text, SourceFormat::Ndjson)
 }
 
-fn row(line: u64, column: u64, fields: &[&str]) -> Result<((u64, u64), Vec<String>), (u64, u64, &'static str)> {
+#[expect(clippy::unnecessary_wraps, reason = "it stands in lists beside errors")]
+fn row(line: u64, column: u64, fields: &[&str]) -> Result<Row, (u64, u64, &'static str)> {
     Ok(((line, column), fields.iter().map(|f| (*f).to_owned()).collect()))
 }
 
