@@ -6,48 +6,16 @@ use std::cmp::Ordering;
 
 use miette::Diagnostic;
 use regex::Regex;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::expression::{Expression, ExpressionError, Scope};
 use super::format;
+use super::message::Message;
 use super::reject::shown;
+use super::row_rule::RowRule;
+use super::severity::Severity;
 use crate::model::table::Format;
 use crate::model::{Column, Table, Value, literal};
-
-/// How much a broken rule matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// A small defect.
-    Low,
-    /// A defect; `warn` in rule files.
-    Medium,
-    /// Wrong data; `error` in rule files, and the default.
-    High,
-    /// Wrong and dangerous.
-    Critical,
-}
-
-impl Severity {
-    /// Whether a record that breaks the rule is not loaded.
-    pub fn rejects(self) -> bool {
-        self >= Self::High
-    }
-
-    /// The severity by one of its names in rule files.
-    pub fn of_name(name: &str) -> Option<Self> {
-        match name {
-            "info" => Some(Self::Info),
-            "low" => Some(Self::Low),
-            "medium" | "warn" | "warning" => Some(Self::Medium),
-            "high" | "error" => Some(Self::High),
-            "critical" => Some(Self::Critical),
-            _ => None,
-        }
-    }
-}
 
 /// One thing that is wrong with a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +46,19 @@ pub enum CheckError {
         /// The column.
         column: String,
     },
+    /// A condition of the table, or a rule, cannot be used.
+    #[error("{what} of '{table}'")]
+    #[diagnostic(code(fixtool::rules::check::expression))]
+    Expression {
+        /// The table.
+        table: String,
+        /// Which condition or rule.
+        what: String,
+        /// What is wrong with it.
+        #[source]
+        #[diagnostic_source]
+        source: Box<ExpressionError>,
+    },
     /// The model's pattern or bound cannot be read.
     #[error("'{table}.{column}': {reason}")]
     #[diagnostic(code(fixtool::rules::check::column), help("correct it in the pack and run: fixtool pack check"))]
@@ -95,6 +76,22 @@ pub enum CheckError {
 #[derive(Debug)]
 pub struct RecordCheck {
     columns: Vec<ColumnCheck>,
+    conditions: Vec<Condition>,
+    scope: Scope,
+    table: String,
+    private: Vec<String>,
+    now: i64,
+}
+
+/// A condition over several columns.
+#[derive(Debug)]
+struct Condition {
+    code: String,
+    expression: Expression,
+    only_where: Option<Expression>,
+    column: Option<String>,
+    message: Message,
+    severity: Severity,
 }
 
 #[derive(Debug)]
@@ -117,11 +114,15 @@ enum Test {
 }
 
 impl RecordCheck {
-    /// Compiles the checks of a table for rows that carry these columns, in this order.
+    /// Compiles the checks of a table for rows that carry these columns, in this order. `now` is
+    /// what `now()` stands for, in microseconds since 1970-01-01T00:00:00Z.
+    ///
+    /// A column that the rows do not carry counts as NULL in conditions: what the database fills
+    /// in is the database's to check.
     ///
     /// # Errors
     /// If a required column is not carried and has no default, or the model is wrong.
-    pub fn compile(name: &str, table: &Table, columns: &[String]) -> Result<Self, CheckError> {
+    pub fn compile(name: &str, table: &Table, columns: &[String], now: i64) -> Result<Self, CheckError> {
         let mut checks = Vec::new();
         for (column, definition) in &table.columns {
             match columns.iter().position(|carried| carried == column) {
@@ -137,7 +138,54 @@ impl RecordCheck {
                 None => {}
             }
         }
-        Ok(Self { columns: checks })
+        let private = |column: &Column| column.pii.is_some() || column.secret.is_some();
+        let mut check = Self {
+            columns: checks,
+            conditions: Vec::new(),
+            scope: scope(table, columns),
+            table: name.to_owned(),
+            private: table.columns.iter().filter(|(_, c)| private(c)).map(|(n, _)| n.clone()).collect(),
+            now,
+        };
+        for (condition, text) in &table.check {
+            let rule = RowRule::of_condition(condition, text);
+            check.add(&format!("check:{condition}"), &format!("the condition '{condition}'"), &rule)?;
+        }
+        Ok(check)
+    }
+
+    /// Checks these rules too.
+    ///
+    /// # Errors
+    /// If a rule does not fit the table.
+    pub fn with_rules(mut self, rules: &[RowRule]) -> Result<Self, CheckError> {
+        for rule in rules {
+            self.add(&format!("rule:{}", rule.id), &format!("the rule '{}'", rule.id), rule)?;
+        }
+        Ok(self)
+    }
+
+    fn add(&mut self, code: &str, what: &str, rule: &RowRule) -> Result<(), CheckError> {
+        let parse = |text: &str| {
+            Expression::parse_condition(text, &self.scope).map_err(|source| CheckError::Expression {
+                table: self.table.clone(),
+                what: what.to_owned(),
+                source: Box::new(source),
+            })
+        };
+        let expression = parse(&rule.assert)?;
+        let only_where = rule.only_where.as_deref().map(parse).transpose()?;
+        let column = match expression.columns().as_slice() {
+            [only] => self.scope.name(*only).map(str::to_owned),
+            _ => None,
+        };
+        let message = match &rule.message {
+            Some(message) => Message::parse(message, &self.scope, &self.private),
+            None => Message::plain(format!("it does not hold: {}", rule.assert)),
+        };
+        let severity = rule.severity;
+        self.conditions.push(Condition { code: code.to_owned(), expression, only_where, column, message, severity });
+        Ok(())
     }
 
     /// Whether the record is right; everything that is wrong with it if not. Violations whose
@@ -147,7 +195,38 @@ impl RecordCheck {
         for column in &self.columns {
             column.check(row.get(column.place).unwrap_or(&Value::Null), &mut found);
         }
+        for condition in &self.conditions {
+            condition.check(row, self.now, &mut found);
+        }
         if found.is_empty() { Ok(()) } else { Err(found) }
+    }
+}
+
+/// The carried columns first, in their order, so that rows fit as they are.
+fn scope(table: &Table, columns: &[String]) -> Scope {
+    let carried = columns.iter().filter_map(|name| table.columns.get_key_value(name));
+    let others = table.columns.iter().filter(|(name, _)| !columns.contains(name));
+    Scope::new(carried.chain(others).map(|(name, column)| (name.clone(), column.logical.clone())))
+}
+
+impl Condition {
+    fn check(&self, row: &[Value], now: i64, found: &mut Vec<Violation>) {
+        let truth = match &self.only_where {
+            None => self.expression.truth(row, now),
+            Some(only) => match only.truth(row, now) {
+                Ok(Some(true)) => self.expression.truth(row, now),
+                Ok(_) => return,
+                Err(fault) => Err(fault),
+            },
+        };
+        // Unknown passes, as in a CHECK constraint.
+        let reason = match truth {
+            Ok(None | Some(true)) => return,
+            Ok(Some(false)) => self.message.of(row),
+            Err(fault) => format!("it cannot be checked: {fault}"),
+        };
+        let (column, severity) = (self.column.clone(), self.severity);
+        found.push(Violation { column, code: Cow::Owned(self.code.clone()), reason, severity });
     }
 }
 
@@ -249,73 +328,4 @@ pub(super) fn whole_pattern(pattern: &str) -> Result<Regex, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::LogicalType;
-
-    fn table() -> Table {
-        let mut table = Table::default();
-        let mut add = |name: &str, logical: &str, change: &dyn Fn(&mut Column)| {
-            let mut column = Column::of(logical.parse::<LogicalType>().unwrap());
-            change(&mut column);
-            table.columns.insert(name.to_owned(), column);
-        };
-        add("id", "int", &|c| c.required = true);
-        add("age", "int", &|c| (c.min, c.max) = (Some("0".into()), Some("150".into())));
-        add("score", "decimal(3,2)", &|c| c.max = Some("1.5".into()));
-        add("slug", "text", &|c| c.pattern = Some("[a-z-]+".into()));
-        add("name", "text", &|c| (c.min_length, c.max_length) = (Some(2), Some(3)));
-        add("mail", "text", &|c| {
-            c.format = Some(Format::Email);
-            c.pii = Some(crate::model::table::Pii::Email);
-        });
-        table
-    }
-
-    fn codes(row: &[Value]) -> Vec<String> {
-        let table = table();
-        let columns: Vec<String> = table.columns.keys().cloned().collect();
-        let check = RecordCheck::compile("t", &table, &columns).unwrap();
-        let found = check.check(row).err().unwrap_or_default();
-        found.into_iter().map(|v| format!("{}:{}", v.column.unwrap_or_default(), v.code)).collect()
-    }
-
-    fn text(text: &str) -> Value {
-        Value::Text(text.to_owned())
-    }
-
-    #[test]
-    fn every_violation_of_a_record_is_found() {
-        let good =
-            [Value::Int(1), Value::Int(150), Value::Decimal("1.5".into()), text("a-b"), text("äöü"), text("a@b.de")];
-        assert_eq!(codes(&good), [""; 0]);
-        let nulls = vec![Value::Null; 6];
-        assert_eq!(codes(&nulls), ["id:required"]);
-        let bad = [Value::Null, Value::Int(-1), Value::Decimal("1.51".into()), text("a-b\n"), text("a"), text("x")];
-        assert_eq!(
-            codes(&bad),
-            ["id:required", "age:min", "score:max", "slug:pattern", "name:min_length", "mail:format"]
-        );
-    }
-
-    #[test]
-    fn reasons_hide_personal_values() {
-        let table = table();
-        let columns: Vec<String> = table.columns.keys().cloned().collect();
-        let check = RecordCheck::compile("t", &table, &columns).unwrap();
-        let mut row = vec![Value::Null; 6];
-        row[0] = Value::Int(1);
-        row[5] = text("ada.lovelace");
-        let found = check.check(&row).unwrap_err();
-        assert!(found[0].reason.starts_with("the value is not an e-mail"), "{}", found[0].reason);
-    }
-
-    #[test]
-    fn a_required_column_must_come_from_somewhere() {
-        let columns = ["age".to_owned()];
-        assert!(matches!(
-            RecordCheck::compile("t", &table(), &columns),
-            Err(CheckError::MissingColumn { column, .. }) if column == "id"
-        ));
-    }
-}
+mod tests;
