@@ -14,7 +14,6 @@ use super::feed::{Feed, More};
 use super::record::{Kind, Place, Record, RecordReader, Span, narrow};
 use super::trouble::{self, Trouble};
 use super::{RecordError, SourceError};
-
 use scan::{Class, Fault, Found, Scan, Step, classes, scan};
 
 /// What CSV and TSV may be told.

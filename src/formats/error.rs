@@ -116,15 +116,6 @@ pub enum SourceError {
         /// What to do.
         help: String,
     },
-    /// A directory holds two sources of one data type, or none that is known.
-    #[error("{reason}")]
-    #[diagnostic(code(fixtool::data::source::directory), help("{help}"))]
-    Directory {
-        /// What is wrong.
-        reason: String,
-        /// What to do.
-        help: String,
-    },
 }
 
 impl SourceError {

@@ -23,7 +23,6 @@
 mod csv;
 mod decompress;
 mod digest;
-mod directory;
 mod error;
 mod feed;
 mod json;
@@ -42,7 +41,6 @@ mod hostile_tests;
 
 pub use csv::CsvOptions;
 pub use digest::{FileDigest, digest_file};
-pub use directory::{DirectorySources, sources_in};
 pub use error::{RecordError, SourceError};
 pub use record::{Record, RecordReader};
 pub use source::{Compression, Limits, NameParts, Source, SourceFormat, SourceOptions};

@@ -47,16 +47,14 @@ pub enum CheckError {
         column: String,
     },
     /// A condition of the table, or a rule, cannot be used.
-    #[error("{what} of '{table}'")]
-    #[diagnostic(code(fixtool::rules::check::expression))]
+    #[error("{what} of '{table}': {source}")]
+    #[diagnostic(code(fixtool::rules::check::expression), help("{}", source.help))]
     Expression {
         /// The table.
         table: String,
         /// Which condition or rule.
         what: String,
         /// What is wrong with it.
-        #[source]
-        #[diagnostic_source]
         source: Box<ExpressionError>,
     },
     /// The model's pattern or bound cannot be read.

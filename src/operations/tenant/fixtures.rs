@@ -60,7 +60,7 @@ pub fn read(pack: &str, fixture: &Fixture, table: &Table) -> Result<Rows, Fixtur
     let options = PipelineOptions { now: jiff::Timestamp::now().as_microsecond(), ignore_unknown: false };
     let compiled = Pipeline::compile(&fixture.table, table, shape, options);
     let mut pipeline = compiled.map_err(|error| wrong(fixture.path.clone(), error.to_string()))?;
-    let check = RecordCheck::compile(&fixture.table, table, pipeline.columns());
+    let check = RecordCheck::compile(&fixture.table, table, pipeline.columns(), options.now);
     let check = check.map_err(|error| wrong(fixture.path.clone(), error.to_string()))?;
     let mut rows = Vec::new();
     while more {
@@ -111,8 +111,8 @@ pub fn admin_row(pack: &str, admin: &Admin, email: &str, table: &Table) -> Resul
     let options = PipelineOptions { now: jiff::Timestamp::now().as_microsecond(), ignore_unknown: false };
     let pipeline = Pipeline::compile(&admin.table, table, Shape::Fixed(&fields), options);
     let pipeline = pipeline.map_err(|error| wrong(error.to_string()))?;
-    let check =
-        RecordCheck::compile(&admin.table, table, pipeline.columns()).map_err(|error| wrong(error.to_string()))?;
+    let check = RecordCheck::compile(&admin.table, table, pipeline.columns(), options.now)
+        .map_err(|error| wrong(error.to_string()))?;
     let mut row = Row::new();
     make_row(&pipeline, &check, raw.as_slice(), &mut row).map_err(wrong)?;
     Ok(Rows { columns: pipeline.columns().to_vec(), rows: vec![row] })

@@ -41,7 +41,7 @@ impl Shaper {
     /// For records of this shape into this table.
     pub fn compile(name: &str, table: &Table, shape: Shape<'_>, options: PipelineOptions) -> Result<Self, LoadError> {
         let pipeline = Pipeline::compile(name, table, shape, options)?;
-        let check = RecordCheck::compile(name, table, pipeline.columns())?;
+        let check = RecordCheck::compile(name, table, pipeline.columns(), options.now)?;
         Ok(Self { pipeline, check })
     }
 
