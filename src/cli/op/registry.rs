@@ -4,6 +4,7 @@ use crate::cli::fault::CommandResult;
 use crate::cli::run::OnSite;
 use crate::engine::{Failure, FailureKind, Operation};
 use crate::operations::data::load::Load;
+use crate::operations::tenant::init::Init;
 
 /// Something to do with an operation whose type only its name tells.
 pub trait Visit: Sized {
@@ -44,7 +45,7 @@ macro_rules! operations {
 }
 
 // In the order of the command line.
-operations![Load];
+operations![Init, Load];
 
 #[cfg(test)]
 mod tests {
