@@ -15,6 +15,7 @@ mod support;
 
 mod architecture;
 mod catalog;
+mod conformance;
 mod documents;
 mod dry_runs;
 mod engine;

@@ -13,11 +13,11 @@ pub(crate) fn translate(error: sqlx::Error) -> DatabaseError {
             Some(server) => of_server(server),
             None => new(DatabaseErrorKind::Other, server.message().to_owned()),
         },
+        // rustls hands what it does not trust on as invalid data.
+        sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => untrusted(&cause.to_string()),
         sqlx::Error::Io(cause) => new(DatabaseErrorKind::Unreachable, format!("the connection failed: {cause}"))
             .with_help("check that the server runs and that host and port are right: 'fixtool doctor'"),
-        sqlx::Error::Tls(cause) => new(DatabaseErrorKind::Permission, format!("TLS failed: {cause}")).with_help(
-            "check sslmode and sslrootcert; sslmode=verify-full with the right root certificate is the safe choice",
-        ),
+        sqlx::Error::Tls(cause) => untrusted(&cause.to_string()),
         sqlx::Error::PoolTimedOut => new(DatabaseErrorKind::Unreachable, "no connection became free in time".into())
             .with_help("raise DATABASE_POOL_SIZE, or lower --concurrency"),
         sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
@@ -27,6 +27,12 @@ pub(crate) fn translate(error: sqlx::Error) -> DatabaseError {
         sqlx::Error::BeginFailed => new(DatabaseErrorKind::Unreachable, "no transaction could be begun".into()),
         other => new(DatabaseErrorKind::Other, other.to_string()),
     }
+}
+
+fn untrusted(cause: &str) -> DatabaseError {
+    DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Permission, format!("TLS failed: {cause}")).with_help(
+        "check sslmode and sslrootcert; sslmode=verify-full with the right root certificate is the safe choice",
+    )
 }
 
 fn of_server(server: &PgDatabaseError) -> DatabaseError {

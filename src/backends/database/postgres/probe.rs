@@ -15,14 +15,22 @@ use crate::model::Engine;
 /// Oldest server that fixtool works with.
 const OLDEST: u32 = 130_000;
 
-/// Opens the pool and probes the server through its first connection.
+/// Probes the server, and opens the pool.
 pub(super) async fn connect(
     address: &PostgresAddress,
     access: Access,
     limits: &Limits,
     wear: &Arc<Wear>,
 ) -> Result<(PgPool, Capabilities), DatabaseError> {
-    let (options, refused) = answering(address, access, limits).await?;
+    let Answer { mut connection, mut options, refused } = answering(address, access, limits).await?;
+    let mut capabilities = capabilities(&mut connection).await?;
+    capabilities.transaction_pooler = refused || shares_backends(&mut connection, &options, limits).await?;
+    // The pool opens its own; a failure to say goodbye changes nothing.
+    let _ = connection.close().await;
+    if capabilities.transaction_pooler {
+        // A statement prepared under a name may be another client's by the next transaction.
+        options = options.statement_cache_capacity(0);
+    }
     let wear = Arc::clone(wear);
     let pool = PgPoolOptions::new()
         .max_connections(limits.pool_size.max(1))
@@ -31,22 +39,21 @@ pub(super) async fn connect(
             let worn = wear.is_worn(meta.age);
             Box::pin(async move { Ok(!worn) })
         })
-        .connect_with(options.clone())
-        .await
-        .map_err(translate)?;
-    let mut first = pool.acquire().await.map_err(translate)?;
-    let mut capabilities = capabilities(&mut first).await?;
-    capabilities.transaction_pooler = refused || shares_backends(&mut first, &options, limits).await?;
+        .connect_lazy_with(options);
     Ok((pool, capabilities))
 }
 
-/// Options with which the server lets us in, and whether it refused a startup parameter, as only a
-/// pooler does.
-async fn answering(
-    address: &PostgresAddress,
-    access: Access,
-    limits: &Limits,
-) -> Result<(PgConnectOptions, bool), DatabaseError> {
+/// A server that let us in.
+struct Answer {
+    connection: PgConnection,
+    /// The options that it accepted.
+    options: PgConnectOptions,
+    /// Whether it refused a startup parameter, as only a pooler does.
+    refused: bool,
+}
+
+/// Connects in the ways that the address allows, one after the other.
+async fn answering(address: &PostgresAddress, access: Access, limits: &Limits) -> Result<Answer, DatabaseError> {
     let mut last = None;
     let mut refused = false;
     let modes = ssl_modes(address);
@@ -59,11 +66,7 @@ async fn answering(
             options = options.options([("default_transaction_read_only", "on")]);
         }
         match open(&options, limits).await {
-            Ok(connection) => {
-                // The pool opens its own; a failure to say goodbye changes nothing.
-                let _ = connection.close().await;
-                return Ok((options, refused));
-            }
+            Ok(connection) => return Ok(Answer { connection, options, refused }),
             Err(error) if !refused && is_refused_parameter(&error) => refused = true,
             Err(error) => {
                 last.get_or_insert(error);
@@ -118,8 +121,6 @@ fn options(address: &PostgresAddress, ssl: PgSslMode) -> PgConnectOptions {
         .application_name("fixtool")
         // PgBouncer refuses parameters that it does not know; each transaction sets it instead.
         .extra_float_digits(None)
-        // Behind a pooler a prepared statement may be another client's.
-        .statement_cache_capacity(0)
         .ssl_mode(ssl)
         .disable_statement_logging();
     if let Some(host) = &address.host {

@@ -75,11 +75,11 @@ impl Postgres {
         let Some(open) = connection.0.as_mut() else { return Ok(0) };
         run(open, self.begin_sql_for(Access::ReadOnly, namespace)).await?;
         let copied = copy(open, sql, types, out).await?;
-        if let (Some(rows), Some(mut open)) = (copied, connection.0.take()) {
-            run(&mut open, "ROLLBACK".to_owned()).await?;
-            return Ok(rows);
-        }
-        Ok(0)
+        let Some(rows) = copied else { return Ok(0) };
+        run(open, "ROLLBACK".to_owned()).await?;
+        // All was read and said: the connection is as good as new.
+        drop(connection.0.take());
+        Ok(rows)
     }
 }
 

@@ -85,8 +85,11 @@ impl Postgres {
             Access::ReadWrite => "READ WRITE",
         };
         let statement = self.limits.statement.map_or(0, |limit| limit.as_millis());
+        // Behind a pooler the backend may still hold statements that other clients prepared under the
+        // names that our driver is about to use.
+        let clean = if self.capabilities.transaction_pooler { "DEALLOCATE ALL; " } else { "" };
         format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED {mode}; SET LOCAL search_path = pg_catalog, {}; \
+            "BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {clean}SET LOCAL search_path = pg_catalog, {}; \
              SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {statement}; {SETTINGS}",
             quote::identifier(namespace.as_str()),
             self.limits.lock.as_millis(),

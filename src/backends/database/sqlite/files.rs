@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{ConnectOptions, Sqlite as Driver, Transaction};
 use tokio::sync::Mutex;
 
+use super::sharing::{self, Writing};
 use super::{Sqlite, translate};
 use crate::backends::database::{Access, Capabilities, DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, Namespace};
@@ -22,7 +23,22 @@ pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// Pools of the files that are open for writing, the latest used last.
 #[derive(Debug, Default)]
 pub(super) struct OpenFiles {
-    pools: Mutex<Vec<(PathBuf, SqlitePool)>>,
+    pools: Mutex<Vec<OpenFile>>,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    pool: SqlitePool,
+    writing: Writing,
+}
+
+impl OpenFile {
+    /// Waits until every connection is closed; the last one folds the log into the file.
+    async fn close(self) {
+        self.pool.close().await;
+        drop(self.writing);
+    }
 }
 
 impl Sqlite {
@@ -44,15 +60,16 @@ impl Sqlite {
         }
         let file = self.file(namespace)?;
         let mut pools = self.files.pools.lock().await;
-        if let Some(place) = pools.iter().position(|(open, _)| *open == file) {
+        if let Some(place) = pools.iter().position(|open| open.path == file) {
             let entry = pools.remove(place);
-            let pool = entry.1.clone();
+            let pool = entry.pool.clone();
             pools.push(entry);
             return Ok(pool);
         }
         if !file.is_file() {
             return Err(missing(namespace));
         }
+        let writing = sharing::write(&file).await?;
         let pool = SqlitePoolOptions::new()
             .max_connections(self.limits.pool_size.clamp(1, MOST_CONNECTIONS))
             .acquire_timeout(self.limits.connect.max(BUSY))
@@ -60,11 +77,10 @@ impl Sqlite {
             .await
             .map_err(translate)?;
         if pools.len() >= MOST_OPEN {
-            let (_, oldest) = pools.remove(0);
-            // Whoever still works with it keeps it open; the last connection tidies up the WAL.
-            tokio::spawn(async move { oldest.close().await });
+            // Whoever still works with it keeps it open meanwhile.
+            tokio::spawn(pools.remove(0).close());
         }
-        pools.push((file, pool.clone()));
+        pools.push(OpenFile { path: file, pool: pool.clone(), writing });
         Ok(pool)
     }
 
@@ -76,20 +92,20 @@ impl Sqlite {
 
     /// Closes one file, so that it can be moved or removed.
     pub(crate) async fn close_file(&self, file: &Path) {
-        let pool = {
+        let open = {
             let mut pools = self.files.pools.lock().await;
-            pools.iter().position(|(open, _)| open == file).map(|place| pools.remove(place).1)
+            pools.iter().position(|open| open.path == file).map(|place| pools.remove(place))
         };
-        if let Some(pool) = pool {
-            pool.close().await;
+        if let Some(open) = open {
+            open.close().await;
         }
     }
 
     /// Closes all files: their WALs are folded in and vanish.
     pub(crate) async fn close_all(&self) {
-        let pools: Vec<_> = self.files.pools.lock().await.drain(..).collect();
-        for (_, pool) in pools {
-            pool.close().await;
+        let all: Vec<OpenFile> = self.files.pools.lock().await.drain(..).collect();
+        for open in all {
+            open.close().await;
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod rebuild;
 mod rows;
 mod scan;
 mod session;
+mod sharing;
 mod stored;
 pub(crate) mod value;
 mod writing;

@@ -74,23 +74,34 @@ fn read(row: &sqlx::sqlite::SqliteRow, columns: &[(String, LogicalType)], odd: O
     Ok(values)
 }
 
-/// Columns that a query gives, by the types that they were declared with.
+/// Columns that a query gives, by the types that they were declared with. What has none, such as the
+/// result of a function, is what it is in the first row.
 pub(super) async fn columns_of(
     connection: &mut SqliteConnection,
     sql: &str,
 ) -> Result<Vec<(String, LogicalType)>, DatabaseError> {
+    let sql = sql.trim().trim_end_matches(';');
     let statement =
         connection.prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql.to_owned()))).await.map_err(translate)?;
-    let described = |column: &sqlx::sqlite::SqliteColumn| {
+    // The line end keeps a comment at the end of the query from taking the rest with it.
+    let first = sqlx::query(AssertSqlSafe(format!("SELECT * FROM ({sql}\n) LIMIT 1")))
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(translate)?;
+    let mut columns = Vec::with_capacity(statement.columns().len());
+    for (at, column) in statement.columns().iter().enumerate() {
+        let stored = first.as_ref().map_or(Ok(Stored::Null), |row| Stored::of(row, at))?;
         // The driver folds declared types into SQLite's classes; those that it does not know are NULL.
-        let logical = match column.type_info().name() {
-            "INTEGER" => LogicalType::BigInt,
-            "NULL" => LogicalType::Text,
-            other => of_sqlite(other, None),
+        let logical = match (column.type_info().name(), stored) {
+            ("INTEGER", _) | ("NULL", Stored::Integer(_)) => LogicalType::BigInt,
+            ("NULL", Stored::Real(_)) => LogicalType::Float,
+            ("NULL", Stored::Blob(_)) => LogicalType::Bytes,
+            ("NULL", _) => LogicalType::Text,
+            (other, _) => of_sqlite(other, None),
         };
-        (column.name().to_owned(), logical)
-    };
-    Ok(statement.columns().iter().map(described).collect())
+        columns.push((column.name().to_owned(), logical));
+    }
+    Ok(columns)
 }
 
 /// Which keys exist.

@@ -8,7 +8,8 @@
 //!   afterwards, and what was read from a file that changed is thrown away and read again.
 //! - Somebody, or somebody was killed (`-shm` is there): it is opened with the shared memory
 //!   read-only. SQLite then follows the writer's log as far as it is committed and writes nothing.
-//! - A journal or log that only SQLite itself can sort out: the ordinary read-only way.
+//! - A journal or log that only SQLite itself can sort out, or a writer in this very process (see
+//!   `sharing.rs`): the ordinary read-only way.
 
 use std::fs::{self, Metadata};
 use std::ops::{Deref, DerefMut};
@@ -19,6 +20,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Sqlite as Driver, SqliteConnection, Transaction};
 
 use super::files::{BUSY, io_error, missing};
+use super::sharing::{self, Quiet};
 use super::{Sqlite, translate};
 use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, Namespace};
@@ -33,6 +35,8 @@ pub(super) enum Reading {
         connection: SqliteConnection,
         /// The file as it was before, if it was opened as one that nobody changes.
         before: Option<(PathBuf, String)>,
+        /// Held while the file is open in a way that a writer of this process must not meet.
+        quiet: Option<Quiet>,
     },
 }
 
@@ -64,8 +68,9 @@ impl Reading {
                 transaction.rollback().await.map_err(translate)?;
                 Ok(true)
             }
-            Self::Alone { connection, before } => {
+            Self::Alone { connection, before, quiet } => {
                 connection.close().await.map_err(translate)?;
+                drop(quiet);
                 Ok(before.is_none_or(|(file, before)| identity(&file).is_ok_and(|now| now == before)))
             }
         }
@@ -93,22 +98,21 @@ impl Sqlite {
             return Err(missing(namespace));
         }
         let identity = identity(&file)?;
-        if length(&beside(&file, "-journal")) > 0
-            || length(&beside(&file, "-wal")) > 0 && !beside(&file, "-shm").exists()
-        {
-            let connection = open(&file, "").await?;
-            return Ok(Reading::Alone { connection, before: None });
-        }
-        if beside(&file, "-shm").exists() {
-            let connection = match open(&file, "?readonly_shm=1").await {
-                Ok(connection) => connection,
-                // The writer may have gone, and its files with it, between our look and our open.
-                Err(_) => open(&file, "").await?,
-            };
-            return Ok(Reading::Alone { connection, before: None });
-        }
-        let connection = open(&file, "?immutable=1").await?;
-        Ok(Reading::Alone { connection, before: Some((file, identity)) })
+        let quiet = sharing::quiet(&file);
+        let busy = length(&beside(&file, "-wal")) > 0 || length(&beside(&file, "-journal")) > 0;
+        let parameters = match (&quiet, beside(&file, "-shm").exists(), busy) {
+            (Some(_), true, _) => "?readonly_shm=1",
+            (Some(_), false, false) => "?immutable=1",
+            _ => "",
+        };
+        let before = (parameters == "?immutable=1").then(|| (file.clone(), identity));
+        let connection = match open(&file, parameters).await {
+            Ok(connection) => connection,
+            // The writer may have gone, and its files with it, between our look and our open.
+            Err(_) if parameters == "?readonly_shm=1" => open(&file, "").await?,
+            Err(error) => return Err(error),
+        };
+        Ok(Reading::Alone { connection, before, quiet })
     }
 }
 

@@ -7,7 +7,7 @@
 //! | `int`, `bigint` | INTEGER | INTEGER |
 //! | `bool` | INTEGER 0 or 1 | INTEGER |
 //! | `decimal(p,s)` | TEXT, canonical digits: NUMERIC affinity would turn it into a float | TEXT |
-//! | `float` | REAL; not-a-number as TEXT `NaN`, since SQLite stores a REAL one as NULL | REAL |
+//! | `float` | REAL, minus zero as zero; not-a-number as TEXT `NaN`, since SQLite stores a REAL one as NULL | REAL |
 //! | `timestamp` | TEXT `2026-11-23T06:30:00.123456Z`, always six digits: sorts by time; `infinity`, `-infinity` | TEXT |
 //! | `date` | TEXT `2026-11-23`; `infinity`, `-infinity` | TEXT |
 //! | `json` | TEXT as it was written | TEXT |
