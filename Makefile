@@ -2,7 +2,7 @@
 # make bench        speed against psql \copy and sqlite3 .import (ARGS="--rows 10000000" for more rows)
 # make test-matrix  the database tests on the oldest and the newest PostgreSQL
 # make coverage     line coverage of the tests, the binary included
-# make reference    writes docs/reference.md anew from the program's own help
+# make reference    writes the generated pages anew: commands, settings, exit codes
 
 .PHONY: test bench test-matrix coverage reference
 .NOTPARALLEL:
@@ -31,4 +31,4 @@ coverage:
 	bash tests/with-services.sh bash tests/coverage.sh
 
 reference:
-	cargo run --locked --quiet -- reference > docs/reference.md
+	FIXTOOL_TEST_WRITE=1 cargo test --locked --test suite -- cli_documents

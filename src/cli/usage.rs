@@ -82,10 +82,22 @@ pub fn of_clap(error: &clap::Error, words: &[String]) -> Result<String, UsageErr
         lines.partition(|line| line.starts_with("Usage:") || line.starts_with("For more information"));
     let message =
         details.iter().filter(|line| !line.starts_with("tip:")).fold(message, |text, line| format!("{text} {line}"));
-    let mut help: Vec<&str> = details.iter().filter_map(|line| line.strip_prefix("tip: ")).collect();
-    help.extend(usage.iter().filter(|line| line.starts_with("Usage:")));
-    help.push("add '--help' for examples and all flags");
+    let mut help: Vec<String> = details.iter().filter_map(|line| line.strip_prefix("tip: ")).map(guess).collect();
+    help.extend(usage.iter().filter(|line| line.starts_with("Usage:")).map(|line| (*line).to_owned()));
+    help.push("add '--help' for examples and all flags".to_owned());
     Err(UsageError::Wrong { message, help: help.join("\n") })
+}
+
+/// clap's tip in our words: what was probably meant is asked, never run.
+fn guess(tip: &str) -> String {
+    let similar = ["a similar subcommand exists: ", "a similar argument exists: ", "a similar value exists: "];
+    let several = ["some similar subcommands exist: ", "some similar arguments exist: ", "some similar values exist: "];
+    let find = |starts: [&str; 3]| starts.into_iter().find_map(|start| tip.strip_prefix(start).map(str::to_owned));
+    match (find(similar), find(several)) {
+        (Some(one), _) => format!("did you mean {one}?"),
+        (_, Some(many)) => format!("did you mean one of {many}?"),
+        (None, None) => tip.to_owned(),
+    }
 }
 
 fn not_available(error: &clap::Error, words: &[String]) -> Option<UsageError> {
