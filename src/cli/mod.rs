@@ -10,6 +10,59 @@
 //! //! `fixtool noun verb`: what the user may type.
 //!
 //! const EXAMPLES: &str = "Examples:
+//!   fixtool noun verb acme
+//!   fixtool noun verb acme --dry-run
+//! ";
+//!
+//! /// One sentence: what it does
+//! #[derive(Debug, clap::Args)]
+//! #[command(before_long_help = EXAMPLES)]
+//! pub struct Args {
+//!     /// Help of the argument; `required_unless_present = "plan"` because a saved plan needs no other word
+//!     #[arg(value_name = "ID", required_unless_present = "plan")]
+//!     tenant: Option<TenantId>,
+//!     #[command(flatten)]
+//!     plan: PlanFlags,
+//! }
+//!
+//! pub async fn run(args: Args, session: &Session) -> CommandResult { … run::operation(…).await }
+//! ```
+//!
+//! and one line in `cli/noun/mod.rs`: a variant whose doc comment is taken from `Args`, and its arm
+//! in the match. A command that only looks calls [`run::query`] with a function that fills a
+//! [`Page`](crate::console::Page). `--dry-run`, `--plan`, consent, bars, JSON and exit codes are
+//! the business of `run.rs` alone. Every example is parsed by a test.
+
+mod completions;
+mod config;
+mod data;
+mod doctor;
+pub mod exit_code;
+mod explain;
+mod fault;
+mod flags;
+mod man;
+mod op;
+mod reference;
+mod run;
+mod session;
+mod start;
+mod tenant;
+mod usage;
+
+use clap::{Parser, Subcommand};
+
+use fault::{CommandResult, Ending};
+use flags::GlobalFlags;
+use session::Session;
+pub use start::main;
+
+/// The whole command tree, for completions, man pages and the reference.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+const EXAMPLES: &str = "Examples:
   fixtool tenant init acme --tier starter --initialize-data
   fixtool data load users.csv --tenant acme --dry-run
   fixtool op log
@@ -39,10 +92,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Data(data::Command),
     #[command(subcommand)]
-    Op(op::Command),
-    #[command(subcommand)]
     Config(config::Command),
     Doctor(doctor::Args),
+    #[command(subcommand)]
+    Op(op::Command),
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -56,9 +109,9 @@ impl Command {
         match self {
             Self::Tenant(command) => command.run(session).await,
             Self::Data(command) => command.run(session).await,
-            Self::Op(command) => command.run(session).await,
             Self::Config(command) => command.run(session).await,
             Self::Doctor(args) => doctor::run(args, session).await,
+            Self::Op(command) => command.run(session).await,
             Self::Explain(args) => explain::run(&args, &session.console),
             Self::Completions(args) => completions::run(&args, &session.console),
             Self::Man(args) => man::run(&args, &session.console),
