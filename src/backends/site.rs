@@ -295,6 +295,11 @@ macro_rules! shared_by_both {
 
             /// Closes what was opened. SQLite then leaves no side files behind.
             pub async fn close(&self) {
+                for slot in self.0.slots.values() {
+                    if let Some(session) = slot.session.get() {
+                        session.close().await;
+                    }
+                }
                 self.0.close().await;
             }
         }

@@ -12,7 +12,7 @@ mod file;
 pub mod keys;
 pub mod kind;
 mod layers;
-mod passwords;
+pub mod passwords;
 pub mod secret;
 mod settings;
 mod template;

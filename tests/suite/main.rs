@@ -19,6 +19,7 @@ mod conformance;
 mod cli_documents;
 mod cli_settings;
 mod cli_streams;
+mod data_load;
 mod documents;
 mod dry_runs;
 mod engine;

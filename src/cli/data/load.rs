@@ -1,14 +1,18 @@
 //! `fixtool data load`: what the user may type.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
 use crate::backends::database::Conflict;
+use crate::backends::database::address::Address;
+use crate::backends::database::connect::{self, Limits as ConnectLimits};
+use crate::backends::database::quote::identifier;
 use crate::cli::fault::{CommandResult, Fault};
 use crate::cli::flags::{FleetFlags, PlanFlags, SelectionFlags};
 use crate::cli::run::{self, Rebuild, RunFlags};
 use crate::cli::session::Session;
+use crate::config::passwords::{Login, of_postgres};
 use crate::engine::Target;
 use crate::formats::{Compression, CsvOptions, Limits, SourceFormat, SourceOptions};
 use crate::model::TenantId;
@@ -115,7 +119,7 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
     let kept = std::cell::RefCell::new(Vec::new());
     let ended = run::operation(session, &flags, async |site| {
         let tenants = session.tenants(&args.selection).await?;
-        let sources = sources(&args, &spooled).await?;
+        let sources = sources(&args, session, &spooled).await?;
         kept.borrow_mut().clone_from(&sources);
         let operations =
             tenants.into_iter().map(|tenant| Load::new(request(&args, session, &sources, tenant.id), site.site_id()));
@@ -131,8 +135,11 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
     ended
 }
 
-async fn sources(args: &Args, spooled: &std::path::Path) -> Result<Vec<Input>, Fault> {
+async fn sources(args: &Args, session: &Session, spooled: &Path) -> Result<Vec<Input>, Fault> {
     let mut inputs = Vec::new();
+    if let Some(url) = &args.from_database {
+        inputs.push(from_database(args, url, (session, spooled)).await?);
+    }
     for path in args.sources.iter().chain(&args.source_path) {
         if path.as_os_str() == "-" {
             inputs.push(standard_input(args, spooled).await?);
@@ -145,7 +152,35 @@ async fn sources(args: &Args, spooled: &std::path::Path) -> Result<Vec<Input>, F
     Ok(inputs)
 }
 
-async fn standard_input(args: &Args, spooled: &std::path::Path) -> Result<Input, Fault> {
+/// A table or a query of another database; its password comes from where every password comes from.
+async fn from_database(args: &Args, url: &str, (session, spooled): (&Session, &Path)) -> Result<Input, Fault> {
+    let query = match (&args.query, &args.table, args.data_types.as_slice()) {
+        (_, _, many) if many.len() != 1 => return Err(LoadError::OneDataType.into()),
+        (Some(query), _, _) => query.clone(),
+        (None, Some(table), _) => {
+            let parts: Vec<String> = table.split('.').map(identifier).collect();
+            format!("SELECT * FROM {}", parts.join("."))
+        }
+        (None, None, _) => return Err(LoadError::WhatToRead.into()),
+    };
+    let login = Login::of(url, &session.environment);
+    let password = match login.map(|login| of_postgres(&login, &session.environment)) {
+        Some(Ok(found)) => found.map(|(password, _)| password.expose().to_owned()),
+        Some(Err(problem)) => {
+            session.console.warn(&problem);
+            None
+        }
+        None => None,
+    };
+    let address = url.parse::<Address>()?.with_password(password);
+    let limits = ConnectLimits { connect: session.settings.connect_timeout, ..ConnectLimits::default() };
+    let reader = connect::reader(&address, &limits).await.map_err(LoadError::from)?;
+    let kept = spool::from_database(spooled, &address.masked(), (reader.clone(), query)).await;
+    reader.close().await;
+    Ok(kept?)
+}
+
+async fn standard_input(args: &Args, spooled: &Path) -> Result<Input, Fault> {
     let (Some(format), [_]) = (args.format, args.data_types.as_slice()) else {
         return Err(LoadError::StandardInput.into());
     };

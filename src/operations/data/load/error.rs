@@ -257,6 +257,16 @@ pub enum LoadError {
     )]
     StandardInput,
 
+    /// A query has no name that would say what it holds.
+    #[error("rows of another database go into one data type")]
+    #[diagnostic(code(fixtool::data::load::one_data_type), help("name it: --data-types users"))]
+    OneDataType,
+
+    /// Nobody said what to read.
+    #[error("--from-database does not say what to read")]
+    #[diagnostic(code(fixtool::data::load::what_to_read), help("add --table NAME or --query SQL"))]
+    WhatToRead,
+
     /// A source that cannot be read twice could not be kept.
     #[error("the source could not be kept in '{}': {error}", path.display())]
     #[diagnostic(code(fixtool::data::load::spool), help("make room, or write it to a file and load that"))]
@@ -291,6 +301,8 @@ impl Failure for LoadError {
             | Self::NoNewest { .. }
             | Self::DeleteNeedsIncremental
             | Self::StandardInput
+            | Self::OneDataType
+            | Self::WhatToRead
             | Self::DeleteNeedsStop => FailureKind::Usage,
             Self::Quota { .. } | Self::SourceChanged { .. } => FailureKind::Refused,
             Self::Bug { .. } => FailureKind::Bug,

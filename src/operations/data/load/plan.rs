@@ -77,6 +77,7 @@ impl Action for LoadAction {
             Self::DeleteMissing { table, rows, .. } => {
                 format!("delete {rows} rows of {table} that the source does not hold")
             }
+            Self::Settle { loads, invalidate_cache: true } if loads.is_empty() => "invalidate the cache".to_owned(),
             Self::Settle { invalidate_cache: true, .. } => "note the sources, invalidate the cache".to_owned(),
             Self::Settle { .. } => "note the sources".to_owned(),
             Self::Unload { table, .. } => format!("take back what was loaded into {table}"),

@@ -4,11 +4,14 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::error::LoadError;
 use super::request::Input;
+use crate::backends::database::Reader;
 use crate::formats::{Compression, SourceFormat};
+use crate::model::{Row, Value};
 
 /// How long a file is kept for a run that was never resumed.
 const KEPT: Duration = Duration::from_hours(7 * 24);
@@ -34,6 +37,72 @@ pub fn from_stream(folder: &Path, name: &str, format: SourceFormat, mut stream: 
     // Only now: a file that was not written to its end vanishes with its folder.
     let _: PathBuf = private.keep();
     Ok(Input { path, name: name.to_owned() })
+}
+
+/// Writes what a query of another database gives to a private file below `folder`, as CSV: the
+/// columns of the target decide what each text means.
+pub async fn from_database(
+    folder: &Path,
+    name: &str,
+    (reader, query): (Arc<dyn Reader>, String),
+) -> Result<Input, LoadError> {
+    let columns = reader.query_columns(&query).await?;
+    let names: Vec<String> = columns.into_iter().map(|(name, _)| name).collect();
+    let (sender, receiver) = tokio::sync::mpsc::channel(2);
+    let (folder, name) = (folder.to_owned(), name.to_owned());
+    let writing = tokio::task::spawn_blocking(move || {
+        from_stream(&folder, &name, SourceFormat::Csv, CsvOfRows::new(&names, receiver))
+    });
+    let read = reader.query(&query, sender).await;
+    let written = writing.await.map_err(|error| LoadError::Bug { message: error.to_string() })?;
+    read?;
+    written
+}
+
+/// Rows as CSV text, made as it is read. Every text is quoted, so that the empty one is not NULL.
+struct CsvOfRows {
+    rows: tokio::sync::mpsc::Receiver<Vec<Row>>,
+    text: Vec<u8>,
+    at: usize,
+}
+
+impl CsvOfRows {
+    fn new(names: &[String], rows: tokio::sync::mpsc::Receiver<Vec<Row>>) -> Self {
+        let mut text = Vec::new();
+        line(names.iter().map(|name| Some(name.clone())), &mut text);
+        Self { rows, text, at: 0 }
+    }
+}
+
+impl Read for CsvOfRows {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        while self.at >= self.text.len() {
+            let Some(rows) = self.rows.blocking_recv() else { return Ok(0) };
+            self.text.clear();
+            self.at = 0;
+            for row in &rows {
+                line(row.iter().map(Value::to_text), &mut self.text);
+            }
+        }
+        let mut rest = self.text.get(self.at..).unwrap_or_default();
+        let taken = rest.read(into)?;
+        self.at += taken;
+        Ok(taken)
+    }
+}
+
+fn line(cells: impl Iterator<Item = Option<String>>, into: &mut Vec<u8>) {
+    for (place, cell) in cells.enumerate() {
+        if place > 0 {
+            into.push(b',');
+        }
+        if let Some(text) = cell {
+            into.push(b'"');
+            into.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+            into.push(b'"');
+        }
+    }
+    into.push(b'\n');
 }
 
 /// Removes the private file of a source that is no longer needed.
@@ -72,5 +141,17 @@ mod tests {
         remove(folder.path(), &input);
         assert!(!input.path.exists());
         remove(folder.path(), &Input { path: "/etc/hostname".into(), name: String::new() });
+    }
+
+    #[test]
+    fn rows_become_text_that_keeps_null_and_empty_apart() {
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        let row = vec![Value::Null, Value::Text(String::new()), Value::Text("a\"b".into()), Value::Int(7)];
+        sender.blocking_send(vec![row]).unwrap();
+        drop(sender);
+        let names = ["a", "b", "c", "d"].map(str::to_owned);
+        let mut text = String::new();
+        CsvOfRows::new(&names, receiver).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "\"a\",\"b\",\"c\",\"d\"\n,\"\",\"a\"\"b\",\"7\"\n");
     }
 }
