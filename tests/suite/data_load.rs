@@ -173,7 +173,10 @@ fn every_format_and_standard_input_give_the_same_rows(site: &Site) {
         )
     });
     site.write("a.csv", &csv);
-    site.write("b.tsv", csv.replace("\"{\"\"a\"\": [1, null]}\"", "{\"a\": [1| null]}").replace(',', "\t").replace('|', ","));
+    site.write(
+        "b.tsv",
+        csv.replace("\"{\"\"a\"\": [1, null]}\"", "{\"a\": [1| null]}").replace(',', "\t").replace('|', ","),
+    );
     site.write("c.json", format!("[{}]", lines.join(",\n")));
     site.write("d.ndjson", lines.join("\n"));
     site.write("e.yaml", lines.iter().fold(String::new(), |text, line| text + "- " + line + "\n"));
@@ -195,7 +198,8 @@ fn a_directory_goes_in_by_the_order_of_references(site: &Site) {
     words::init(site, "acme");
     words::fixtures(site, "seed");
     site.write("seed/README.csv", "no,data,type\n");
-    site.line("data load seed --tenant acme --data-types users,ai_sessions,content --batch-size 100 --validate-data").code(0);
+    site.line("data load seed --tenant acme --data-types users,ai_sessions,content --batch-size 100 --validate-data")
+        .code(0);
     assert_eq!(site.count("acme", "users"), 120);
     assert_eq!(site.count("acme", "ai_sessions"), 300);
     site.line("data load seed --tenant acme --data-types user").code(2).says(&["did you mean 'users'"]);

@@ -15,10 +15,10 @@ mod support;
 
 mod architecture;
 mod catalog;
-mod conformance;
 mod cli_documents;
 mod cli_settings;
 mod cli_streams;
+mod conformance;
 mod data_load;
 mod documents;
 mod dry_runs;
