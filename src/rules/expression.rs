@@ -75,7 +75,7 @@ impl Scope {
 }
 
 /// The known name that is most like this one.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|k| (strsim::jaro_winkler(k, name), k))
         .filter(|(likeness, _)| *likeness > 0.8)
@@ -116,6 +116,19 @@ impl Expression {
     /// If it is no expression, names something unknown, or compares what cannot be compared; with
     /// the place.
     pub fn parse(text: &str, scope: &Scope) -> Result<Self, ExpressionError> {
+        Self::parse_in(text, scope, false)
+    }
+
+    /// Reads an expression over fields whose names are not known yet: every name that it uses is
+    /// a field of type text, and [`names`](Self::names) tells them.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_open(text: &str) -> Result<Self, ExpressionError> {
+        Self::parse_in(text, &Scope::default(), true)
+    }
+
+    fn parse_in(text: &str, scope: &Scope, open: bool) -> Result<Self, ExpressionError> {
         let error = |(line, column): (u64, u64), reason: String, help: String| ExpressionError {
             expression: shown(text),
             line,
@@ -137,8 +150,8 @@ impl Expression {
             let (place, reason) = place_of(&e);
             error(place, reason, "write a condition as SQL has it: ended_at is null or ended_at >= started_at".into())
         })?;
-        let typed = lower::lower(&expr, scope).map_err(|f| error(f.place, f.reason, f.help))?;
-        let names = scope.columns.iter().map(|(name, _)| name.clone()).collect();
+        let (typed, found) = lower::lower(&expr, scope, open).map_err(|f| error(f.place, f.reason, f.help))?;
+        let names = scope.columns.iter().map(|(name, _)| name.clone()).chain(found).collect();
         Ok(Self { text: text.to_owned(), node: typed.node, kind: typed.kind, names })
     }
 
@@ -163,6 +176,11 @@ impl Expression {
     /// The expression as it was written.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Names of the columns, in the order in which rows must carry them.
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// What it gives.

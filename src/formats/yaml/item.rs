@@ -4,7 +4,7 @@
 //! booleans, and numbers as JSON writes them are numbers. All else is text, so that `007`, `yes`
 //! and `2026-11-23` stay what they are.
 
-use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, Tag};
+use serde_saphyr::granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
 use crate::formats::Limits;
 use crate::formats::json;
@@ -103,7 +103,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: usize) -> Resul
 
 /// The events of one item, without those that say nothing here.
 struct Nodes<'a> {
-    parser: Parser<'a, granit_parser::StrInput<'a>>,
+    parser: Parser<'a, StrInput<'a>>,
     limits: &'a Limits,
 }
 

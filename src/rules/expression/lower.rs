@@ -19,13 +19,19 @@ use crate::rules::reject::shown;
 const DEEPEST: usize = 150;
 
 /// Lowers a whole expression.
-pub(super) fn lower(expr: &Expr, scope: &Scope) -> Result<Typed, Refusal> {
-    Lowering { scope, depth: 0 }.expr(expr)
+///
+/// In an open scope every unknown name is a text column; the answer tells them in order.
+pub(super) fn lower(expr: &Expr, scope: &Scope, open: bool) -> Result<(Typed, Vec<String>), Refusal> {
+    let mut lowering = Lowering { scope, depth: 0, open, found: Vec::new() };
+    let typed = lowering.expr(expr)?;
+    Ok((typed, lowering.found))
 }
 
 struct Lowering<'a> {
     scope: &'a Scope,
     depth: usize,
+    open: bool,
+    found: Vec<String>,
 }
 
 impl Lowering<'_> {
@@ -92,7 +98,15 @@ impl Lowering<'_> {
         }
     }
 
-    fn column(&self, name: &Ident) -> Result<Typed, Refusal> {
+    fn column(&mut self, name: &Ident) -> Result<Typed, Refusal> {
+        if self.open {
+            let known = self.found.iter().position(|found| *found == name.value);
+            let place = known.unwrap_or(self.found.len());
+            if known.is_none() {
+                self.found.push(name.value.clone());
+            }
+            return Ok(Typed { node: Node::Column(place, Kind::Text), kind: Kind::Text });
+        }
         let Some((place, logical)) = self.scope.find(&name.value) else {
             let help = match self.scope.nearest(&name.value) {
                 Some(near) => format!("did you mean '{near}'?"),
