@@ -120,7 +120,7 @@ fn not_available(error: &clap::Error, words: &[String]) -> Option<UsageError> {
 }
 
 /// Flags that go together with a saved plan.
-const BESIDE_A_PLAN: &[&str] = &["plan", "concurrency", "canary", "waves", "max_failures"];
+const BESIDE_A_PLAN: &[&str] = &["plan", "confirm", "concurrency", "canary", "waves", "max_failures"];
 
 /// Refuses planning words beside `--plan FILE`, whatever the command is.
 pub fn check_plan(command: &clap::Command, matches: &ArgMatches) -> Result<(), UsageError> {

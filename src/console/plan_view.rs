@@ -30,6 +30,9 @@ pub struct PlanDocument {
     pub steps: Vec<StepDocument>,
     /// Remarks for people.
     pub notes: Vec<String>,
+    /// The run that it takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
     /// What carrying it out would find, as far as reading can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub foreseen: Option<Outcome>,
@@ -87,6 +90,7 @@ impl PlanDocument {
             worst_effect: plan.worst_effect(),
             steps: steps.collect(),
             notes: plan.notes.clone(),
+            undoes: plan.undoes.as_ref().map(|undone| undone.run.clone()),
             foreseen,
         }
     }
@@ -106,7 +110,11 @@ pub fn page(plans: &[PlanDocument]) -> Page {
 }
 
 fn one(page: &mut Page, plan: &PlanDocument) {
-    page.heading(&format!("Plan: {} for {}", spoken(&plan.operation), plan.target));
+    let operation = spoken(&plan.operation);
+    page.heading(&match &plan.undoes {
+        Some(run) => format!("Plan: undo {operation} for {} (run {})", plan.target, super::report_view::short(run)),
+        None => format!("Plan: {operation} for {}", plan.target),
+    });
     if plan.steps.is_empty() {
         page.line("nothing to do");
     } else {

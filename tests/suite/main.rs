@@ -30,5 +30,7 @@ mod faults_together;
 mod fleet;
 mod hostile;
 mod load_roads;
+mod op_log;
+mod op_undo;
 mod refused_plans;
 mod support_itself;

@@ -76,7 +76,8 @@ fn steps(page: &mut Page, view: &ShowView) {
                 StepState::Partial => (Tone::Warn, "in part"),
                 StepState::Unfinished => (Tone::Warn, "not finished"),
             };
-            let row = [step.label.clone(), state.to_owned(), plan_view::counts(&step.counts), time(step)];
+            let counts = if step.counts.is_empty() { String::new() } else { plan_view::counts(&step.counts) };
+            let row = [step.label.clone(), state.to_owned(), counts, time(step)];
             let tones = [Tone::Plain, tone, Tone::Plain, Tone::Plain];
             table.toned_row(tones.into_iter().zip(row));
         }
@@ -84,7 +85,8 @@ fn steps(page: &mut Page, view: &ShowView) {
         more(page, view.steps.len());
     }
     if view.not_begun > 0 && view.targets.is_empty() {
-        page.toned_line(Tone::Warn, &format!("{} more steps never began", view.not_begun));
+        let steps = if view.not_begun == 1 { "step" } else { "steps" };
+        page.toned_line(Tone::Warn, &format!("{} more {steps} never began", view.not_begun));
     }
     for note in view.steps.iter().flat_map(|step| &step.notes).take(MOST_LINES) {
         page.line(&format!("note: {note}"));
