@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use fixtool::backends::database::ddl::{self, Target};
-use fixtool::backends::database::load::{
-    Conflict, EncodedRows, Encoding, LoadSpec, RefusedReason, RowBatch, UnloadSpec, Written, copy_text,
-};
+use fixtool::backends::database::load::{Conflict, LoadSpec, RefusedReason, RowBatch, UnloadSpec, Written};
 use fixtool::backends::database::{LoadSession, Writer, address::Address, connect};
 use fixtool::model::{Checkpoint, Column, ForeignKey, LogicalType, Model, Namespace, OnDelete, Row, Table, Value};
 
@@ -27,6 +25,13 @@ fn model() -> Model {
     parent.columns.insert("weight".into(), Column::of(LogicalType::Float));
     parent.columns.insert("blob".into(), Column::of(LogicalType::Bytes));
     parent.columns.insert("seen".into(), Column::of(LogicalType::Timestamp));
+    parent.columns.insert("key".into(), Column::of(LogicalType::Uuid));
+    parent.columns.insert("price".into(), Column::of(LogicalType::Decimal(12, 4)));
+    parent.columns.insert("day".into(), Column::of(LogicalType::Date));
+    parent.columns.insert("doc".into(), Column::of(LogicalType::Json));
+    parent.columns.insert("tags".into(), Column::of(LogicalType::ListText));
+    parent.columns.insert("big".into(), Column::of(LogicalType::BigInt));
+    parent.columns.insert("on".into(), Column::of(LogicalType::Bool));
     parent.newest = Some("seen".into());
     let mut child = Table { primary_key: vec!["id".into()], ..Table::default() };
     child.columns.insert("id".into(), Column { required: true, ..Column::of(LogicalType::Int) });
@@ -138,16 +143,7 @@ impl Ground {
 
 fn batch(session: &dyn LoadSession, first: u64, rows: &[Row]) -> RowBatch {
     let ordinals: Vec<u64> = (first..).take(rows.len()).collect();
-    let encoded = match session.encoding() {
-        Encoding::Values => EncodedRows::Values(rows.to_vec()),
-        Encoding::CopyText { positions } => {
-            let mut text = Vec::new();
-            for (ordinal, row) in ordinals.iter().zip(rows) {
-                copy_text::encode_row(row, positions.then_some(*ordinal), &mut text);
-            }
-            EncodedRows::CopyText(text.into())
-        }
-    };
+    let encoded = session.encoding().encode(&ordinals, rows.to_vec());
     RowBatch { position: first + rows.len() as u64, ordinals, rows: encoded }
 }
 
@@ -168,6 +164,13 @@ fn parent(id: i64) -> Row {
         Value::Float(0.1 + f64::from(i32::try_from(id).unwrap())),
         Value::Bytes(vec![0, 92, 255, u8::try_from(id % 256).unwrap()]),
         Value::Timestamp(1_000_000 * id + 7),
+        Value::Uuid([u8::try_from(id % 256).unwrap(); 16]),
+        Value::Decimal(format!("{}{}.{:04}", if id % 2 == 0 { "-" } else { "" }, id * 12_345 + 1, id * 37 % 10_000)),
+        Value::Date(i32::try_from(id).unwrap() * 400 - 30_000),
+        Value::Json(format!("{{\"a\": [{id}, null]}}")),
+        Value::List(vec![Some("x,\"y".into()), None, Some(String::new())][..usize::try_from(id % 4).unwrap()].to_vec()),
+        Value::Int(i64::MIN + id),
+        Value::Bool(id % 3 == 0),
     ]
 }
 

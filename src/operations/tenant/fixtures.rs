@@ -7,8 +7,7 @@ use std::sync::Arc;
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::backends::database::load::copy_text::encode_row;
-use crate::backends::database::load::{EncodedRows, Encoding, Written};
+use crate::backends::database::load::Written;
 use crate::backends::database::{Conflict, DatabaseError, LoadSpec, RowBatch, Writer};
 use crate::engine::{Outcome, StepContext};
 use crate::formats::{Record, Source, SourceFormat, SourceOptions};
@@ -165,25 +164,13 @@ pub async fn write(
     for chunk in left.chunks(BATCH) {
         let begin = position;
         position += chunk.len() as u64;
-        let rows = encode(session.encoding(), chunk, begin);
-        count(&mut outcome, &session.write(RowBatch { ordinals: (begin..position).collect(), position, rows }).await?);
+        let ordinals: Vec<u64> = (begin..position).collect();
+        let rows = session.encoding().encode(&ordinals, chunk.to_vec());
+        count(&mut outcome, &session.write(RowBatch { ordinals, position, rows }).await?);
         context.advance(chunk.len() as u64);
     }
     count(&mut outcome, &session.finish().await?);
     Ok(outcome)
-}
-
-fn encode(encoding: Encoding, rows: &[Row], begin: u64) -> EncodedRows {
-    match encoding {
-        Encoding::Values => EncodedRows::Values(rows.to_vec()),
-        Encoding::CopyText { positions } => {
-            let mut text = Vec::new();
-            for (row, place) in rows.iter().zip(begin..) {
-                encode_row(row, positions.then_some(place), &mut text);
-            }
-            EncodedRows::CopyText(text.into())
-        }
-    }
 }
 
 fn count(outcome: &mut Outcome, written: &Written) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use fixtool::backends::database::address::Address;
 use fixtool::backends::database::connect::{Limits, reader, writer};
 use fixtool::backends::database::ddl::{self, Target};
-use fixtool::backends::database::load::{EncodedRows, Encoding, RowBatch, copy_text};
+use fixtool::backends::database::load::RowBatch;
 use fixtool::backends::database::{Conflict, LoadSpec, Reader, Writer};
 use fixtool::model::{Model, Namespace, Row, Table};
 use tempfile::TempDir;
@@ -87,16 +87,7 @@ impl Place {
         };
         let mut session = self.writer.load(spec).await.unwrap();
         let ordinals: Vec<u64> = (0..rows.len() as u64).collect();
-        let encoded = match session.encoding() {
-            Encoding::Values => EncodedRows::Values(rows),
-            Encoding::CopyText { positions } => {
-                let mut text = Vec::new();
-                for (row, ordinal) in rows.iter().zip(&ordinals) {
-                    copy_text::encode_row(row, positions.then_some(*ordinal), &mut text);
-                }
-                EncodedRows::CopyText(text.into())
-            }
-        };
+        let encoded = session.encoding().encode(&ordinals, rows);
         let position = ordinals.len() as u64;
         session.write(RowBatch { ordinals, position, rows: encoded }).await.unwrap();
         session.finish().await.unwrap();

@@ -7,6 +7,7 @@
 //! each batch in one transaction with its checkpoint: set-based probes find every row that a
 //! constraint would refuse, then one statement inserts and updates what is left.
 
+pub mod copy_binary;
 pub mod copy_text;
 pub mod positions;
 
@@ -96,15 +97,20 @@ pub struct RowBatch {
 /// Rows in the form that one engine sends.
 #[derive(Debug, Clone)]
 pub enum EncodedRows {
-    /// PostgreSQL: COPY text, one row a line.
-    CopyText(Bytes),
+    /// PostgreSQL: COPY text or binary, as the session asked for.
+    Copy(Bytes),
     /// SQLite: values to bind.
     Values(Vec<Row>),
 }
 
 /// The form in which a session wants its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encoding {
+    /// COPY binary, without header and trailer.
+    CopyBinary {
+        /// How the values of each column are written.
+        wires: Arc<[copy_binary::Wire]>,
+    },
     /// COPY text; with the row's position as the first column where `positions` is set.
     CopyText {
         /// Whether each line begins with the row's position.
@@ -112,6 +118,25 @@ pub enum Encoding {
     },
     /// Values to bind.
     Values,
+}
+
+impl Encoding {
+    /// Encodes a few rows that are at hand, with their positions.
+    pub fn encode(&self, ordinals: &[u64], rows: Vec<Row>) -> EncodedRows {
+        let mut bytes = Vec::new();
+        match self {
+            Self::Values => return EncodedRows::Values(rows),
+            Self::CopyBinary { wires } => {
+                rows.iter().for_each(|row| copy_binary::encode_row(row, wires, &mut bytes));
+            }
+            Self::CopyText { positions } => {
+                for (ordinal, row) in ordinals.iter().zip(&rows) {
+                    copy_text::encode_row(row, positions.then_some(*ordinal), &mut bytes);
+                }
+            }
+        }
+        EncodedRows::Copy(bytes.into())
+    }
 }
 
 /// A row that the database would refuse.

@@ -15,7 +15,7 @@ use super::rejects::{Rejected, RejectsFile};
 use super::request::{MaxErrors, OnError};
 use super::shaper::Shaper;
 use crate::backends::database::RowBatch;
-use crate::backends::database::load::{EncodedRows, Encoding, copy_text};
+use crate::backends::database::load::{EncodedRows, Encoding, copy_binary, copy_text};
 use crate::formats::{Record, RecordError, Source, SourceFormat};
 use crate::model::{Row, Value};
 
@@ -74,7 +74,7 @@ impl Reading {
         let mut totals = Totals::default();
         let mut record = Record::default();
         let mut row = Row::new();
-        let mut batch = Batch::new(self.encoding);
+        let mut batch = Batch::new(self.encoding.clone());
         loop {
             match self.source.reader.next(&mut record) {
                 Ok(false) => break,
@@ -175,7 +175,11 @@ impl Batch {
 
     fn push(&mut self, ordinal: u64, row: &mut Row) {
         self.ordinals.push(ordinal);
-        match self.encoding {
+        match &self.encoding {
+            Encoding::CopyBinary { wires } => {
+                copy_binary::encode_row(row, wires, &mut self.text);
+                self.bytes = self.text.len();
+            }
             Encoding::CopyText { positions } => {
                 copy_text::encode_row(row, positions.then_some(ordinal), &mut self.text);
                 self.bytes = self.text.len();
@@ -191,9 +195,9 @@ impl Batch {
     fn take(&mut self, position: u64) -> RowBatch {
         self.bytes = 0;
         let rows = match self.encoding {
-            Encoding::CopyText { .. } => {
+            Encoding::CopyText { .. } | Encoding::CopyBinary { .. } => {
                 let room = self.text.capacity().min(BARE_BYTES * 2);
-                EncodedRows::CopyText(Bytes::from(std::mem::replace(&mut self.text, Vec::with_capacity(room))))
+                EncodedRows::Copy(Bytes::from(std::mem::replace(&mut self.text, Vec::with_capacity(room))))
             }
             Encoding::Values => EncodedRows::Values(std::mem::take(&mut self.rows)),
         };

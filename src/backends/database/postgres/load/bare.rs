@@ -17,6 +17,7 @@ use super::super::Postgres;
 use super::super::error::translate;
 use super::super::rebuild::{self, Rebuild};
 use super::{checkpoint, probes};
+use crate::backends::database::load::copy_binary;
 use crate::backends::database::load::positions::Positions;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
 use crate::backends::database::quote::{list, qualified};
@@ -31,6 +32,7 @@ const CHUNKS_IN_FLIGHT: usize = 4;
 pub struct BareLoad {
     sender: Option<mpsc::Sender<Message>>,
     task: JoinHandle<Result<Written, DatabaseError>>,
+    encoding: Encoding,
 }
 
 enum Message {
@@ -44,11 +46,12 @@ pub async fn begin(database: &Postgres, spec: &LoadSpec) -> Result<Option<BareLo
     let mut connection = database.acquire(&spec.namespace).await?;
     run(&mut connection, &database.begin_sql(&spec.namespace)).await?;
     match prepare(&mut connection, spec, &table).await {
-        Ok(Some(rebuild)) => {
+        Ok(Some((rebuild, encoding))) => {
             let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
-            let job = Job { spec: spec.clone(), table, rebuild, positions: Positions::default() };
+            let binary = matches!(encoding, Encoding::CopyBinary { .. });
+            let job = Job { spec: spec.clone(), table, rebuild, positions: Positions::default(), binary };
             let task = tokio::spawn(job.carry_out(connection, receiver));
-            Ok(Some(BareLoad { sender: Some(sender), task }))
+            Ok(Some(BareLoad { sender: Some(sender), task, encoding }))
         }
         Ok(None) => {
             run(&mut connection, "ROLLBACK").await?;
@@ -68,7 +71,7 @@ async fn prepare(
     connection: &mut PgConnection,
     spec: &LoadSpec,
     table: &str,
-) -> Result<Option<Rebuild>, DatabaseError> {
+) -> Result<Option<(Rebuild, Encoding)>, DatabaseError> {
     run(connection, &format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await?;
     let filled: bool = sqlx::query_scalar(AssertSqlSafe(format!("SELECT EXISTS (SELECT 1 FROM {table})")))
         .fetch_one(&mut *connection)
@@ -77,6 +80,7 @@ async fn prepare(
     if filled || !is_plain(connection, table).await? {
         return Ok(None);
     }
+    let encoding = encoding(connection, spec, table).await?;
     let rebuild = rebuild::of(connection, &spec.namespace, &spec.table).await?;
     for statement in &rebuild.drop {
         run(connection, statement).await?;
@@ -86,7 +90,28 @@ async fn prepare(
     run(connection, &format!("TRUNCATE {table}")).await?;
     // Sorting for the indexes in one pass; the default of 64 MB spills a million e-mail addresses.
     run(connection, "SET LOCAL maintenance_work_mem = '256MB'").await?;
-    Ok(Some(rebuild))
+    Ok(Some((rebuild, encoding)))
+}
+
+/// Binary where every column has to the letter the type that its values are encoded for.
+async fn encoding(connection: &mut PgConnection, spec: &LoadSpec, table: &str) -> Result<Encoding, DatabaseError> {
+    let found: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT attname::text, atttypid::bigint FROM pg_catalog.pg_attribute \
+         WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped",
+    )
+    .bind(table)
+    .fetch_all(connection)
+    .await
+    .map_err(translate)?;
+    let wire = |name: &String| {
+        let (_, oid) = found.iter().find(|(column, _)| column == name)?;
+        copy_binary::wire(&spec.definition.columns.get(name)?.logical, u32::try_from(*oid).ok()?)
+    };
+    let wires: Option<Vec<copy_binary::Wire>> = spec.columns.iter().map(wire).collect();
+    Ok(match wires {
+        Some(wires) => Encoding::CopyBinary { wires: wires.into() },
+        None => Encoding::CopyText { positions: false },
+    })
 }
 
 /// Whether rows of the table lie in one file in the order in which they come, and nothing but
@@ -112,6 +137,7 @@ struct Job {
     table: String,
     rebuild: Rebuild,
     positions: Positions,
+    binary: bool,
 }
 
 impl Job {
@@ -168,8 +194,12 @@ impl Job {
         mut receiver: mpsc::Receiver<Message>,
     ) -> Result<bool, DatabaseError> {
         let columns = list("", &self.spec.columns);
-        let statement = format!("COPY {} ({columns}) FROM STDIN WITH (FORMAT text, ENCODING 'UTF8')", self.table);
+        let format = if self.binary { "FORMAT binary" } else { "FORMAT text, ENCODING 'UTF8'" };
+        let statement = format!("COPY {} ({columns}) FROM STDIN WITH ({format})", self.table);
         let mut copy = connection.copy_in_raw(&statement).await.map_err(translate)?;
+        if self.binary {
+            copy.send(copy_binary::HEADER).await.map_err(translate)?;
+        }
         while let Some(message) = receiver.recv().await {
             match message {
                 Message::Rows(ordinals, bytes) => {
@@ -183,6 +213,9 @@ impl Job {
                     }
                 }
                 Message::Finish => {
+                    if self.binary {
+                        copy.send(copy_binary::TRAILER).await.map_err(translate)?;
+                    }
                     copy.finish().await.map_err(translate)?;
                     return Ok(true);
                 }
@@ -232,11 +265,11 @@ impl LoadSession for BareLoad {
     }
 
     fn encoding(&self) -> Encoding {
-        Encoding::CopyText { positions: false }
+        self.encoding.clone()
     }
 
     async fn write(&mut self, batch: RowBatch) -> Result<Written, DatabaseError> {
-        let EncodedRows::CopyText(bytes) = batch.rows else {
+        let EncodedRows::Copy(bytes) = batch.rows else {
             return Err(wrong_form());
         };
         self.send(Message::Rows(batch.ordinals, bytes)).await?;

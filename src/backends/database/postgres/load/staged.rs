@@ -101,7 +101,7 @@ impl LoadSession for StagedLoad {
     }
 
     async fn write(&mut self, batch: RowBatch) -> Result<Written, DatabaseError> {
-        let EncodedRows::CopyText(bytes) = batch.rows else {
+        let EncodedRows::Copy(bytes) = batch.rows else {
             return Err(wrong_form());
         };
         self.batch(bytes, batch.position).await
