@@ -3,7 +3,7 @@
 
 use crate::support::{PrivateRedis, Redis, Site, on_both_engines, unique, words};
 
-const ROWS: u64 = 8_000;
+const ROWS: u64 = 4_000;
 
 fn without_redis(site: &Site) {
     words::init(site, "acme");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{Site, on_both_engines, words};
 
-const ROWS: u64 = 12_000;
+const ROWS: u64 = 4_000;
 const MOMENTS: u32 = 20;
 
 /// Rows as they are when nothing happened.
@@ -30,6 +30,7 @@ fn killed_and_resumed(site: &Site, prepare: &dyn Fn(&Site, &str), more: &[&str])
         let place = (f64::from(moment) + f64::from(moment * 7 % 10) / 10.0) / f64::from(MOMENTS);
         let load = site.spawn(words::load_words(&file, &tenant, "users", more));
         killed += u32::from(load.kill_after(took.mul_f64(place)));
+        words::let_leases_expire(site);
         let run = words::newest_run(site).filter(|run| Some(run) != before.as_ref());
         match run {
             Some(run) if !words::is_done(site, &run) => {
@@ -57,7 +58,7 @@ fn a_filled_table(site: &Site) {
         let file = site.write(format!("some-{tenant}.csv"), some);
         words::load(site, &file, tenant, "users").code(0);
     };
-    killed_and_resumed(site, &prepare, &["--on-conflict", "overwrite", "--batch-size", "500"]);
+    killed_and_resumed(site, &prepare, &["--on-conflict", "overwrite", "--batch-size", "200"]);
 }
 
 on_both_engines!(an_empty_table, a_filled_table);

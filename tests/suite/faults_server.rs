@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::support::{PostgresDatabase, PrivatePostgres, Site, words};
 
-const ROWS: u64 = 20_000;
+const ROWS: u64 = 8_000;
 
 fn restarted_in_the_middle(how: &str, filled: bool) {
     let server = PrivatePostgres::start(&[]);
     let site = Site::with_postgres(PostgresDatabase::on(&server.url()));
     let file = site.write("users.csv", words::users(ROWS));
     let some = site.write("some.csv", words::users(ROWS / 10));
-    let more: &[&str] = if filled { &["--on-conflict", "overwrite", "--batch-size", "500"] } else { &[] };
+    let more: &[&str] = if filled { &["--on-conflict", "overwrite", "--batch-size", "400"] } else { &[] };
     let prepare = |tenant: &str| {
         words::init(&site, tenant);
         if filled {
@@ -56,7 +56,7 @@ fn a_server_that_does_not_come_back_is_named_and_nothing_is_lost() {
     let site = Site::with_postgres(PostgresDatabase::on(&server.url()));
     let file = site.write("users.csv", words::users(ROWS));
     words::init(&site, "acme");
-    let load = site.spawn(words::load_words(&file, "acme", "users", &["--batch-size", "500"]));
+    let load = site.spawn(words::load_words(&file, "acme", "users", &["--batch-size", "400"]));
     std::thread::sleep(Duration::from_millis(600));
     server.stop("fast");
     let output = load.wait();

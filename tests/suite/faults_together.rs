@@ -2,7 +2,7 @@
 
 use crate::support::{Output, Site, on_both_engines, words};
 
-const ROWS: u64 = 20_000;
+const ROWS: u64 = 8_000;
 
 fn one_tenant_has_one_writer(site: &Site) {
     let file = site.write("users.csv", words::users(ROWS));

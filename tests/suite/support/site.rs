@@ -162,6 +162,14 @@ impl Site {
         }
     }
 
+    /// Runs statements in the catalog, whose tables are written with their schema: `fixtool.tenant`.
+    pub fn catalog(&self, sql: &str) -> Vec<Vec<String>> {
+        match &self.postgres {
+            Some(database) => database.query(sql),
+            None => rows(&sqlite3(&self.path(".fixtool/catalog.db"), &sql.replace("fixtool.", ""))),
+        }
+    }
+
     /// The only value of a query's only row, as text.
     pub fn value(&self, tenant: &str, sql: &str) -> String {
         let found = self.query(tenant, sql);
