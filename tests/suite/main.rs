@@ -20,6 +20,7 @@ mod cli_settings;
 mod cli_streams;
 mod conformance;
 mod data_load;
+mod default_keys;
 mod documents;
 mod dry_runs;
 mod engine;

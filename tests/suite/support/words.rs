@@ -54,6 +54,17 @@ pub fn newest_run(site: &Site) -> Option<String> {
     runs.first().and_then(|run| run.get("run")).and_then(serde_json::Value::as_str).map(str::to_owned)
 }
 
+/// The newest run of an operation that came to a good end.
+pub fn done_run(site: &Site, operation: &str) -> String {
+    let log = site.fixtool(["op", "log", "--output", "json"]).code(0).json();
+    let runs = log.get("runs").and_then(serde_json::Value::as_array).expect("the log has runs");
+    let text = |run: &serde_json::Value, key: &str| run.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let done = |run: &&serde_json::Value| {
+        text(run, "operation").as_deref() == Some(operation) && text(run, "status").as_deref() == Some("done")
+    };
+    runs.iter().find(done).and_then(|run| text(run, "run")).unwrap_or_else(|| panic!("no {operation} was done: {log}"))
+}
+
 /// Whether a run came to a good end.
 pub fn is_done(site: &Site, run: &str) -> bool {
     let shown = site.fixtool(["op", "show", run, "--output", "json"]).code(0).json();

@@ -70,6 +70,11 @@ pub struct LoadSpec {
 }
 
 impl LoadSpec {
+    /// Whether the rows carry every column of the key; otherwise its default makes it.
+    pub fn carries_key(&self) -> bool {
+        !self.key.is_empty() && self.key.iter().all(|column| self.columns.contains(column))
+    }
+
     /// Refuses a number of rows beyond the limit.
     pub fn allow(&self, engine: Engine, rows: u64) -> Result<(), DatabaseError> {
         match self.most_rows {

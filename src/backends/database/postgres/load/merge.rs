@@ -83,12 +83,19 @@ fn insert(spec: &LoadSpec) -> String {
         );
     }
     let key = list("", &spec.key);
+    // A key that the source does not carry comes from its default: no row can have it already.
+    let unless_known = if spec.carries_key() {
+        format!(
+            "WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {}) ORDER BY {POSITION} ON CONFLICT ({key}) DO NOTHING",
+            matching("t", &spec.key, "s", &spec.key)
+        )
+    } else {
+        format!("ORDER BY {POSITION}")
+    };
     format!(
-        "WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} s \
-         WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {on}) ORDER BY {POSITION} \
-         ON CONFLICT ({key}) DO NOTHING RETURNING {key}, xmin::text AS mark) \
+        "WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} s {unless_known} \
+         RETURNING {key}, xmin::text AS mark) \
          INSERT INTO {journal} (run, step, kind, key, mark) SELECT $1, $2, 'insert', {text}, new.mark FROM new",
-        on = matching("t", &spec.key, "s", &spec.key),
         journal = journal(spec),
         text = key_text("new.", &spec.key),
     )

@@ -113,19 +113,29 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
             counts.insert("unchanged", matched.saturating_sub(updated));
         }
     }
-    let fresh = if spec.key.is_empty() {
-        "1".to_owned()
-    } else {
+    // A key that the source does not carry comes from its default: no row can have it already.
+    let fresh = if spec.carries_key() {
         format!("NOT EXISTS (SELECT 1 FROM {table} t WHERE {})", matching("t", &spec.key, "s", &spec.key))
+    } else {
+        "1".to_owned()
     };
-    if !spec.key.is_empty() {
+    if spec.carries_key() {
         let from = format!("{}, NULL FROM {STAGE} s WHERE {fresh}", key_text("s.", &spec.key));
         execute(connection, journal(spec, "insert", &from)).await?;
     }
+    let by_default = !spec.key.is_empty() && !spec.carries_key();
+    let last = match by_default {
+        true => number(connection, format!("SELECT coalesce(max(rowid), 0) FROM {table}")).await?,
+        false => 0,
+    };
     let columns = list("", &spec.columns);
     let insert =
         format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} s WHERE {fresh} ORDER BY {POSITION}");
     let inserted = execute(connection, insert).await?;
+    if by_default {
+        let from = format!("{}, NULL FROM {table} t WHERE t.rowid > {last}", key_text("t.", &spec.key));
+        execute(connection, journal(spec, "insert", &from)).await?;
+    }
     counts.insert("inserted", inserted);
     if spec.most_rows.is_some() && inserted > 0 {
         let rows = number(connection, format!("SELECT count(*) FROM {table}")).await?;
