@@ -10,11 +10,11 @@ use super::reading::{self, Parcel, Reading, Totals};
 use super::refused;
 use super::rejects::RejectsFile;
 use super::request::{OnError, Request};
-use super::sources::{self, Matched};
+use super::sources::{Matched, Opening};
 use crate::backends::cache::CacheOutcome;
 use crate::backends::catalog::SourceMark;
 use crate::backends::database::load::{MissingSpec, Refused, UnloadSpec, Written};
-use crate::backends::database::{DatabaseErrorKind, LoadSession, LoadSpec, Writer};
+use crate::backends::database::{DatabaseErrorKind, LoadSession, LoadSpec, Reader, Writer};
 use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
 use crate::formats::digest_file;
@@ -61,6 +61,11 @@ impl Applying<'_> {
         self.model.tables.get(name).ok_or_else(lost)
     }
 
+    fn opening(&self) -> Opening<'_> {
+        let database: &dyn Reader = &*self.database;
+        Opening { request: self.request, tenant: self.tenant, model: self.model, database }
+    }
+
     async fn load(&self, load: &TableLoad) -> Result<Outcome, LoadError> {
         let namespace = &self.tenant.namespace;
         let checkpoint = self.database.checkpoint(namespace, &self.context.run, self.context.step).await?;
@@ -73,7 +78,7 @@ impl Applying<'_> {
             Matched { data_type: load.data_type.clone(), table: load.table.clone(), input: load.source.clone() };
         let definition = self.table(&load.table)?;
         let now = jiff::Timestamp::now().as_microsecond();
-        let (source, shaper) = sources::open(self.request, &matched, definition, now)?;
+        let (source, shaper) = self.opening().open(&matched, now).await?;
         let spec = self.spec(load, definition, (shaper.columns(), checkpoint.clone()));
         let session = self.database.load(spec).await?;
         let staged = session.durable_by_batch();
@@ -268,8 +273,7 @@ impl Applying<'_> {
         let flow = Flow::resumed(done, refused);
         let matched =
             Matched { data_type: load.data_type.clone(), table: load.table.clone(), input: load.source.clone() };
-        let definition = self.table(&load.table)?;
-        let (source, shaper) = sources::open(self.request, &matched, definition, 0)?;
+        let (source, shaper) = self.opening().open(&matched, 0).await?;
         let reading = Reading {
             name: load.source.name.clone(),
             source,

@@ -7,7 +7,7 @@ use crate::backends::database::DatabaseError;
 use crate::backends::site::{SiteError, database_failure};
 use crate::engine::{Failure, FailureKind};
 use crate::formats::{RecordError, SourceError};
-use crate::rules::{CheckError, PipelineError};
+use crate::rules::{CheckError, MappingError, PipelineError};
 
 /// What can go wrong when data is loaded.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -115,11 +115,31 @@ pub enum LoadError {
     },
 
     /// The mapping file is wrong.
-    #[error("{message}")]
-    #[diagnostic(code(fixtool::data::load::mapping), help("docs/loading.md describes mapping files"))]
-    Mapping {
-        /// File, line and what is wrong.
-        message: String,
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Mapping(#[from] MappingError),
+
+    /// The mapping reads fields that the source does not have.
+    #[error("{source_name}: the mapping reads {fields}, which the source does not have")]
+    #[diagnostic(code(fixtool::data::load::mapping_reads), help("compare the mapping file with the source's header"))]
+    MappingReads {
+        /// The source.
+        source_name: String,
+        /// The fields.
+        fields: String,
+    },
+
+    /// A look-up would need too much memory.
+    #[error("a look-up in '{table}' would have to hold more than {most} rows in memory")]
+    #[diagnostic(
+        code(fixtool::data::load::lookup_too_large),
+        help("resolve the key before: export the two columns of the table and join them to the source")
+    )]
+    LookupTooLarge {
+        /// The table.
+        table: String,
+        /// The limit.
+        most: usize,
     },
 
     /// The strategy needs a key.
@@ -296,7 +316,9 @@ impl Failure for LoadError {
             | Self::NoSource { .. }
             | Self::Nothing { .. }
             | Self::Twice { .. }
-            | Self::Mapping { .. }
+            | Self::Mapping(_)
+            | Self::MappingReads { .. }
+            | Self::LookupTooLarge { .. }
             | Self::NoKey { .. }
             | Self::NoNewest { .. }
             | Self::DeleteNeedsIncremental

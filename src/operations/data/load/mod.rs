@@ -8,12 +8,13 @@
 //! | [`plan`] | the steps |
 //! | [`rehearse`] | what a dry run foresees beyond the plan |
 //! | [`apply`] | one step |
-//! | [`reading`], [`shaper`] | the thread that parses, checks and encodes |
+//! | [`reading`], [`shaper`], [`lookups`] | the thread that parses, maps, checks and encodes |
 //! | [`rejects`], [`refused`] | the rejects file |
 //! | [`spool`] | sources that cannot be read twice |
 
 pub mod apply;
 pub mod error;
+pub mod lookups;
 pub mod observe;
 pub mod plan;
 pub mod reading;

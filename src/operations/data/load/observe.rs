@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::error::LoadError;
 use super::request::{Input, Mode, Request};
-use super::sources::{self, Matched};
+use super::sources::{self, Matched, Opening};
 use crate::backends::catalog::SourceMark;
 use crate::backends::database::{Conflict, Reader, TableMark};
 use crate::backends::site::SiteReader;
@@ -114,6 +114,10 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
+    fn opening(&self) -> Opening<'_> {
+        Opening { request: self.request, tenant: self.tenant, model: self.model, database: self.database }
+    }
+
     async fn at(&self, one: Matched, (model, mapping): (&str, &str)) -> Result<SeenTable, LoadError> {
         let table = self
             .model
@@ -124,7 +128,7 @@ impl Looking<'_> {
         let digested = tokio::task::spawn_blocking(move || digest_file(&path)).await;
         let digested = digested.map_err(|e| LoadError::Bug { message: e.to_string() })??;
         let (digest, bytes) = (digested.blake3, digested.size);
-        let (_, shaper) = sources::open(self.request, &one, table, 0)?;
+        let (_, shaper) = self.opening().open(&one, 0).await?;
         required(&one, table, shaper.columns())?;
         let rows = self.rows(&one.table).await?;
         let mark = self.site.catalog().source_mark(&self.tenant.id, &one.table).await?;
@@ -172,7 +176,7 @@ impl Looking<'_> {
 
     /// How many rows have a key that the source does not hold.
     async fn missing(&self, one: &Matched, table: &Table, rows: u64) -> Result<u64, LoadError> {
-        let (mut source, mut shaper) = sources::open(self.request, one, table, 0)?;
+        let (mut source, mut shaper) = self.opening().open(one, 0).await?;
         let places: Vec<usize> =
             table.primary_key.iter().filter_map(|k| shaper.columns().iter().position(|c| c == k)).collect();
         let mut record = crate::formats::Record::default();

@@ -9,7 +9,7 @@ use super::observe::{Seen, SeenTable};
 use super::reading::Totals;
 use super::request::{Mode, Request};
 use super::shaper::Fault;
-use super::sources::{self, Matched};
+use super::sources::{Matched, Opening};
 use crate::backends::database::{Conflict, Reader};
 use crate::backends::site::SiteReader;
 use crate::engine::{Outcome, StepContext};
@@ -46,6 +46,7 @@ pub async fn rehearse(
             request,
             tenant: &tenant,
             database: &*database,
+            model: &model,
             table,
             definition,
             referenced: referenced(&model, &table.table),
@@ -121,6 +122,7 @@ struct Rehearsal<'a> {
     request: &'a Request,
     tenant: &'a TenantRecord,
     database: &'a dyn Reader,
+    model: &'a Model,
     table: &'a SeenTable,
     definition: &'a Table,
     referenced: Vec<Vec<String>>,
@@ -141,7 +143,9 @@ impl Rehearsal<'_> {
             input: self.table.source.clone(),
         };
         let now = jiff::Timestamp::now().as_microsecond();
-        let (mut source, mut shaper) = sources::open(self.request, &matched, self.definition, now)?;
+        let opening =
+            Opening { request: self.request, tenant: self.tenant, model: self.model, database: self.database };
+        let (mut source, mut shaper) = opening.open(&matched, now).await?;
         let columns = shaper.columns().to_vec();
         let mut record = Record::default();
         let mut row = Row::new();

@@ -1,15 +1,32 @@
 //! From a record to a checked row of the table.
 
 use crate::formats::Record;
-use crate::model::{Row, Table};
-use crate::rules::{Pipeline, PipelineOptions, RecordCheck, Reject, Shape, Violation};
+use crate::model::{Fields, Row, Table};
+use crate::rules::{MappedRecord, Pipeline, PipelineOptions, RecordCheck, Reject, Shape, TypeMapping, Violation};
 
 use super::error::LoadError;
+use super::lookups::Lookups;
 
-/// Makes rows and checks them.
+/// Maps records, makes rows and checks them.
 pub struct Shaper {
+    mapping: Option<Mapper>,
     pipeline: Pipeline,
     check: RecordCheck,
+    now: i64,
+}
+
+/// A mapping with what its look-ups find.
+pub struct Mapper {
+    mapping: TypeMapping,
+    lookups: Lookups,
+    mapped: MappedRecord,
+}
+
+impl Mapper {
+    /// A mapping with what its look-ups find.
+    pub fn new(mapping: TypeMapping, lookups: Lookups) -> Self {
+        Self { mapping, lookups, mapped: MappedRecord::default() }
+    }
 }
 
 /// What is wrong with a record: one entry a fault.
@@ -38,11 +55,27 @@ impl From<Violation> for Fault {
 }
 
 impl Shaper {
-    /// For records of this shape into this table.
-    pub fn compile(name: &str, table: &Table, shape: Shape<'_>, options: PipelineOptions) -> Result<Self, LoadError> {
-        let pipeline = Pipeline::compile(name, table, shape, options)?;
+    /// For records of this shape into this table, through a mapping if there is one.
+    pub fn compile(
+        (name, table): (&str, &Table),
+        shape: Shape<'_>,
+        options: PipelineOptions,
+        mut mapping: Option<Mapper>,
+    ) -> Result<Self, LoadError> {
+        let pipeline = match &mut mapping {
+            None => Pipeline::compile(name, table, shape, options)?,
+            Some(mapper) => {
+                mapper.mapping.bind(shape.fields());
+                let names = mapper.mapping.names();
+                let mapped = match shape {
+                    Shape::Fixed(_) => Shape::Fixed(names),
+                    Shape::Open(_) => Shape::Open(names),
+                };
+                Pipeline::compile(name, table, mapped, options)?
+            }
+        };
         let check = RecordCheck::compile(name, table, pipeline.columns(), options.now)?;
-        Ok(Self { pipeline, check })
+        Ok(Self { mapping, pipeline, check, now: options.now })
     }
 
     /// Columns that the rows carry.
@@ -50,10 +83,25 @@ impl Shaper {
         self.pipeline.columns()
     }
 
+    /// Fields that the mapping reads and that the source does not have.
+    pub fn missing_fields(&self) -> Vec<&str> {
+        self.mapping.as_ref().map(|mapper| mapper.mapping.missing()).unwrap_or_default()
+    }
+
     /// Makes and checks the row of a record.
     pub fn shape(&mut self, fields: &[String], record: &Record, row: &mut Row) -> Result<(), Vec<Fault>> {
-        self.pipeline.bind(fields);
-        self.pipeline.run(record, row).map_err(|wrong| wrong.into_iter().map(Fault::from).collect::<Vec<_>>())?;
+        match &mut self.mapping {
+            None => {
+                self.pipeline.bind(fields);
+                run(&self.pipeline, record, row)?;
+            }
+            Some(mapper) => {
+                mapper.mapping.bind(fields);
+                mapper.map(record, self.now)?;
+                self.pipeline.bind(mapper.mapping.names());
+                run(&self.pipeline, &mapper.mapping.view(record, &mapper.mapped), row)?;
+            }
+        }
         let Err(wrong) = self.check.check(row) else { return Ok(()) };
         // A rule of low severity describes the data; it does not keep a record out.
         let mut faults: Vec<Fault> = wrong.into_iter().filter(|v| v.severity.rejects()).map(Fault::from).collect();
@@ -61,5 +109,27 @@ impl Shaper {
             fault.field = fault.column.as_ref().and_then(|column| fields.iter().position(|field| field == column));
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+fn run<F: Fields + ?Sized>(pipeline: &Pipeline, record: &F, row: &mut Row) -> Result<(), Vec<Fault>> {
+    pipeline.run(record, row).map_err(|wrong| wrong.into_iter().map(Fault::from).collect())
+}
+
+impl Mapper {
+    fn map(&mut self, record: &Record, now: i64) -> Result<(), Vec<Fault>> {
+        let mapped = self.mapping.map(record, now, &mut self.mapped);
+        mapped.map_err(|wrong| wrong.into_iter().map(Fault::from).collect::<Vec<_>>())?;
+        for lookup in 0..self.mapped.keys.len() {
+            let Some(Some(key)) = self.mapped.keys.get(lookup).cloned() else { continue };
+            match self.lookups.find(lookup, &key) {
+                Ok(value) => self.mapped.resolve(lookup, Some(value)),
+                Err(reason) => {
+                    let code = "unknown_reference".to_owned();
+                    return Err(vec![Fault { column: None, field: None, code, reason }]);
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::error::LoadError;
+use super::lookups::Lookups;
 use super::request::{Input, Request};
+use super::shaper::{Mapper, Shaper};
+use crate::backends::database::Reader;
 use crate::formats::{NameParts, Source};
-use crate::model::{Model, Table};
-use crate::rules::{PipelineOptions, Shape};
-
-use super::shaper::Shaper;
+use crate::model::mask::Masker;
+use crate::model::{Model, Table, TenantRecord};
+use crate::rules::{Mapping, PipelineOptions, Shape};
 
 /// One file and the table that it goes into.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,22 +134,68 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
     Ok(files)
 }
 
-/// Opens a source and prepares to make rows of it.
-pub fn open(request: &Request, matched: &Matched, table: &Table, now: i64) -> Result<(Source, Shaper), LoadError> {
-    let source = Source::open(&matched.input.path, &request.options)?;
-    let options = PipelineOptions { now, ignore_unknown: false };
-    if !source.reader.fields().is_empty() {
-        let shaper = Shaper::compile(&matched.table, table, Shape::Fixed(source.reader.fields()), options)?;
-        return Ok((source, shaper));
-    }
-    // A record of an open shape names its own fields; the first one is read ahead for its names.
-    let mut ahead = Source::open(&matched.input.path, &request.options)?;
-    let mut record = crate::formats::Record::default();
-    while let Err(error) = ahead.reader.next(&mut record) {
-        if !error.recoverable {
-            break;
+/// What sources are opened with.
+pub struct Opening<'a> {
+    /// What the user meant.
+    pub request: &'a Request,
+    /// The tenant.
+    pub tenant: &'a TenantRecord,
+    /// Its tables.
+    pub model: &'a Model,
+    /// Its database, for the look-ups of a mapping.
+    pub database: &'a dyn Reader,
+}
+
+impl Opening<'_> {
+    /// Opens a source and prepares to make rows of it. `now` is what `now()` stands for, in
+    /// microseconds since 1970-01-01T00:00:00Z.
+    pub async fn open(&self, matched: &Matched, now: i64) -> Result<(Source, Shaper), LoadError> {
+        let table =
+            self.model.tables.get(&matched.table).ok_or_else(|| LoadError::Bug {
+                message: format!("the model has lost the table '{}'", matched.table),
+            })?;
+        let mapper = self.mapper(matched, table).await?;
+        let source = Source::open(&matched.input.path, &self.request.options)?;
+        let options = PipelineOptions { now, ignore_unknown: false };
+        let target = (matched.table.as_str(), table);
+        if source.reader.fields().is_empty() {
+            let first = self.first_fields(matched)?;
+            return Ok((source, Shaper::compile(target, Shape::Open(&first), options, mapper)?));
         }
+        let shaper = Shaper::compile(target, Shape::Fixed(source.reader.fields()), options, mapper)?;
+        let missing = shaper.missing_fields();
+        if !missing.is_empty() {
+            let (source_name, fields) = (matched.input.name.clone(), missing.join(", "));
+            return Err(LoadError::MappingReads { source_name, fields });
+        }
+        Ok((source, shaper))
     }
-    let shaper = Shaper::compile(&matched.table, table, Shape::Open(ahead.reader.fields()), options)?;
-    Ok((source, shaper))
+
+    /// A record of an open shape names its own fields; the first one is read ahead for its names.
+    fn first_fields(&self, matched: &Matched) -> Result<Vec<String>, LoadError> {
+        let mut ahead = Source::open(&matched.input.path, &self.request.options)?;
+        let mut record = crate::formats::Record::default();
+        while let Err(error) = ahead.reader.next(&mut record) {
+            if !error.recoverable {
+                break;
+            }
+        }
+        Ok(ahead.reader.fields().to_vec())
+    }
+
+    async fn mapper(&self, matched: &Matched, table: &Table) -> Result<Option<Mapper>, LoadError> {
+        let Some(path) = &self.request.mapping else { return Ok(None) };
+        let unreadable = |source| crate::formats::SourceError::Unreadable { path: path.clone(), source };
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let mapping = Mapping::read(&path.display().to_string(), &bytes, self.model)?;
+        // The same masks in every load of a tenant, and others in every other tenant.
+        let secret = blake3::hash(format!("{} {}", self.tenant.id, self.tenant.created_at).as_bytes());
+        let masker = Masker::new(secret.as_bytes());
+        let Some(found) = mapping.of_type(&matched.data_type, (&matched.table, table), &masker)? else {
+            return Ok(None);
+        };
+        let place = (&self.tenant.namespace, self.database);
+        let lookups = Lookups::read(found.lookups(), self.model, place).await?;
+        Ok(Some(Mapper::new(found, lookups)))
+    }
 }
