@@ -1,0 +1,67 @@
+//! `tenant resume`: takes a suspension back.
+
+mod apply;
+mod error;
+mod observe;
+mod plan;
+
+use serde::{Deserialize, Serialize};
+
+pub use super::status::{StatusAction as Action, StatusSnapshot as Snapshot};
+pub use error::ResumeError;
+
+use crate::backends::site::{SiteReader, SiteWriter};
+use crate::engine::{Draft, Operation, Outcome, StepContext, Target};
+use crate::model::TenantId;
+
+/// What the user wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The tenant.
+    pub id: TenantId,
+}
+
+/// The operation.
+#[derive(Debug, Clone)]
+pub struct Resume {
+    request: Request,
+    target: Target,
+}
+
+impl Resume {
+    /// On the site of this identity.
+    pub fn new(request: Request, site: &str) -> Self {
+        let target = Target { name: request.id.to_string(), site: site.to_owned() };
+        Self { request, target }
+    }
+}
+
+impl Operation for Resume {
+    const NAME: &'static str = "tenant.resume";
+    type Request = Request;
+    type Snapshot = Snapshot;
+    type Action = Action;
+    type Reader = SiteReader;
+    type Writer = SiteWriter;
+    type Error = ResumeError;
+
+    fn request(&self) -> &Request {
+        &self.request
+    }
+
+    fn target(&self) -> Target {
+        self.target.clone()
+    }
+
+    async fn observe(&self, reader: &SiteReader) -> Result<Snapshot, ResumeError> {
+        observe::observe(&self.request, reader).await
+    }
+
+    fn decide(&self, snapshot: &Snapshot) -> Result<Draft<Action>, ResumeError> {
+        plan::decide(snapshot)
+    }
+
+    async fn perform(&self, action: &Action, writer: &SiteWriter, step: &StepContext) -> Result<Outcome, ResumeError> {
+        apply::perform(action, writer, step).await
+    }
+}

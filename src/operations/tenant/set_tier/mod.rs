@@ -1,0 +1,70 @@
+//! `tenant set-tier`: another tier, with its quotas and policies.
+
+mod apply;
+mod error;
+mod observe;
+mod plan;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::SetTierError;
+pub use observe::Snapshot;
+pub use plan::Action;
+
+use crate::backends::site::{SiteReader, SiteWriter};
+use crate::engine::{Draft, Operation, Outcome, StepContext, Target};
+use crate::model::TenantId;
+
+/// What the user wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The tenant.
+    pub id: TenantId,
+    /// The tier.
+    pub tier: String,
+}
+
+/// The operation.
+#[derive(Debug, Clone)]
+pub struct SetTier {
+    request: Request,
+    target: Target,
+}
+
+impl SetTier {
+    /// On the site of this identity.
+    pub fn new(request: Request, site: &str) -> Self {
+        let target = Target { name: request.id.to_string(), site: site.to_owned() };
+        Self { request, target }
+    }
+}
+
+impl Operation for SetTier {
+    const NAME: &'static str = "tenant.set-tier";
+    type Request = Request;
+    type Snapshot = Snapshot;
+    type Action = Action;
+    type Reader = SiteReader;
+    type Writer = SiteWriter;
+    type Error = SetTierError;
+
+    fn request(&self) -> &Request {
+        &self.request
+    }
+
+    fn target(&self) -> Target {
+        self.target.clone()
+    }
+
+    async fn observe(&self, reader: &SiteReader) -> Result<Snapshot, SetTierError> {
+        observe::observe(&self.request, reader).await
+    }
+
+    fn decide(&self, snapshot: &Snapshot) -> Result<Draft<Action>, SetTierError> {
+        plan::decide(&self.request, snapshot)
+    }
+
+    async fn perform(&self, action: &Action, writer: &SiteWriter, step: &StepContext) -> Result<Outcome, SetTierError> {
+        apply::perform(action, writer, step).await
+    }
+}
