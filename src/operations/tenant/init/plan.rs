@@ -12,6 +12,7 @@ use crate::model::pack::{Pack, Release, Tier};
 use crate::model::selection::closest;
 use crate::model::{Engine, Namespace, Table, TenantId, TenantRecord, TenantStatus, fingerprint, quota};
 use crate::operations::tenant::{fixtures, settings};
+use crate::rules::{Expression, Scope};
 
 /// One thing that `tenant init`, or its undo, does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -248,7 +249,7 @@ fn record(init: &Init, (pack, release): (&Pack, &Release), tier: &Tier, namespac
 fn structure(init: &Init, seen: &Snapshot, release: &Release) -> Result<Action, InitError> {
     let namespace = init.namespace();
     let target = Target { engine: seen.engine, namespace: &namespace };
-    let mut statements = ddl::create(target, &release.model, &render_check)?;
+    let mut statements = ddl::create(target, &release.model, &|table, rule| render_check(seen.engine, table, rule))?;
     if seen.citus {
         let text = literal(&identifier(namespace.as_str()));
         statements.insert(0, format!("SELECT citus_schema_distribute({text}::regnamespace)"));
@@ -257,10 +258,11 @@ fn structure(init: &Init, seen: &Snapshot, release: &Release) -> Result<Action, 
     Ok(Action::CreateStructure { tables, fingerprint: fingerprint(&release.model), statements })
 }
 
-/// Writes a rule of a table as SQL. The language of rules is SQL's own words, and both engines know them.
-fn render_check(_table: &Table, rule: &str) -> Result<String, DatabaseError> {
-    let message = format!("the check '{}' cannot be written as SQL yet", rule.escape_debug());
-    Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unsupported, message))
+/// Writes a rule of a table as SQL of the engine.
+fn render_check(engine: Engine, table: &Table, rule: &str) -> Result<String, DatabaseError> {
+    let wrong = |reason: String| DatabaseError::new(engine, DatabaseErrorKind::Unsupported, reason);
+    let condition = Expression::parse_condition(rule, &Scope::of_table(table)).map_err(|e| wrong(e.to_string()))?;
+    condition.to_check_sql(engine).map_err(|error| wrong(error.to_string()))
 }
 
 fn write_settings(target: Target<'_>, pack: &Pack, (name, tier): (&str, &Tier)) -> Action {
