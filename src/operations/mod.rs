@@ -4,3 +4,4 @@ pub mod data;
 pub mod doctor;
 pub mod op;
 pub mod tenant;
+pub mod pack;

@@ -30,7 +30,8 @@ pub(super) fn check(manifest: &Manifest, releases: &[Release], document: &Docume
 
 type Add<'a> = dyn FnMut(&[&str], String) + 'a;
 
-fn is_name(text: &str) -> bool {
+/// Whether a pack may have this name: 1 to 63 of `a-z`, `0-9` and `-`, beginning with a letter.
+pub fn is_name(text: &str) -> bool {
     let allowed = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     (1..=63).contains(&text.len()) && allowed && text.starts_with(|c: char| c.is_ascii_lowercase())
 }

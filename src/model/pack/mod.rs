@@ -31,6 +31,7 @@ pub use apply::{ChangeError, apply};
 pub use change::{Change, Migration};
 pub use invert::invert;
 pub use manifest::{Admin, Integration, Limit, Manifest, Policy, Quota, Role, Tier};
+pub use manifest_check::is_name;
 pub use source::{Flaw, PackError};
 
 use super::{Model, Version};

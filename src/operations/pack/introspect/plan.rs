@@ -1,0 +1,10 @@
+//! One step a file.
+
+use super::IntrospectError;
+use crate::engine::plan::Draft;
+use crate::operations::pack::files::{Folder, WriteFile};
+
+/// Decides: pure.
+pub fn decide(folder: &Folder) -> Result<Draft<WriteFile>, IntrospectError> {
+    Ok(folder.decide()?)
+}
