@@ -44,6 +44,7 @@ mod flags;
 mod man;
 mod op;
 mod reference;
+mod pack;
 mod run;
 mod session;
 mod start;
@@ -92,6 +93,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Data(data::Command),
     #[command(subcommand)]
+    Pack(pack::Command),
+    #[command(subcommand)]
     Config(config::Command),
     Doctor(doctor::Args),
     #[command(subcommand)]
@@ -109,6 +112,7 @@ impl Command {
         match self {
             Self::Tenant(command) => command.run(session).await,
             Self::Data(command) => command.run(session).await,
+            Self::Pack(command) => command.run(session).await,
             Self::Config(command) => command.run(session).await,
             Self::Doctor(args) => doctor::run(args, session).await,
             Self::Op(command) => command.run(session).await,

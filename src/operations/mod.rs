@@ -3,5 +3,6 @@
 pub mod data;
 pub mod doctor;
 pub mod op;
-pub mod tenant;
 pub mod pack;
+pub mod tenant;
+pub mod tenant;

@@ -24,7 +24,7 @@ use super::flags::{FleetFlags, PlanFlags};
 use super::session::Session;
 use crate::backends::site::{SiteReader, SiteWriter};
 use crate::console::Page;
-use crate::engine::{Operation, Query, Target};
+use crate::engine::{MemoryLeases, MemoryLedger, Operation, Query, Target};
 use road::{Readable, Source, Writable};
 
 pub use again::{resume, undo};
@@ -83,6 +83,22 @@ async fn writable(session: &Session) -> Result<Writable<SiteWriter>, Fault> {
     let writer = session.writer().await?;
     let catalog = Arc::new(writer.catalog().clone());
     Ok(Writable { writer, ledger: catalog.clone(), leases: catalog })
+}
+
+/// Runs a command that writes plain files and touches no tenant: the same road, without the catalog,
+/// so that it works before there is one and on a machine that cannot reach it.
+pub async fn on_files<O>(session: &Session, flags: &RunFlags, reader: O::Reader, operation: O) -> CommandResult
+where
+    O: Rebuild + Operation<Writer = ()> + 'static,
+{
+    let ledger = Arc::new(MemoryLedger::default());
+    let source = match &flags.plan.plan {
+        Some(path) => Source::Saved(path.clone()),
+        None => Source::Operations(vec![operation]),
+    };
+    let readable = Readable { reader: Arc::new(reader), ledger: ledger.clone() };
+    let open = async || Ok(Writable { writer: (), ledger, leases: Arc::new(MemoryLeases::default()) });
+    road::travel(session, flags, source, readable, open).await
 }
 
 /// Runs a command that only looks, and shows what it saw: `page` for people, JSON for programs.
