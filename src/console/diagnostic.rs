@@ -12,6 +12,9 @@ use super::masking::secrets;
 use super::style::printable_with_colour;
 use super::{Console, Format, json};
 
+/// Details that are drawn at most; JSON has all of them.
+const MOST_DETAILS: usize = 50;
+
 /// A failure as a program reads it: one JSON object on standard error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailureDocument {
@@ -25,6 +28,9 @@ pub struct FailureDocument {
     pub help: Option<String>,
     /// Why, from near to far.
     pub causes: Vec<String>,
+    /// What is wrong in detail, when it is more than one thing: every mistake of a file with its place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
 }
 
 impl FailureDocument {
@@ -36,6 +42,7 @@ impl FailureDocument {
             message: secrets(&failure.to_string()).into_owned(),
             help: failure.help().map(|help| secrets(&help.to_string()).into_owned()),
             causes: causes(failure).iter().map(|cause| secrets(cause).into_owned()).collect(),
+            details: related(failure).map(|detail| secrets(&detail.to_string()).into_owned()).collect(),
         }
     }
 }
@@ -43,6 +50,11 @@ impl FailureDocument {
 /// A failure's code; one without is a bug of ours, and is told as such.
 pub fn code_of(failure: &dyn Diagnostic) -> String {
     failure.code().map_or_else(|| "fixtool::bug".to_owned(), |code| code.to_string())
+}
+
+/// The parts of a failure that is made of several.
+fn related<'a>(failure: &'a dyn Diagnostic) -> impl Iterator<Item = &'a dyn Diagnostic> {
+    failure.related().into_iter().flatten()
 }
 
 fn causes(failure: &dyn Diagnostic) -> Vec<String> {
@@ -74,7 +86,7 @@ impl Console {
     }
 
     fn drawn(&self, failure: &dyn Diagnostic, document: &FailureDocument) -> String {
-        let masked = Masked::of(failure, document);
+        let masked = Masked::of(failure, document.clone());
         let mut text = String::new();
         let drawn = if self.look.err.terminal {
             let theme =
@@ -96,9 +108,10 @@ impl Console {
 
 /// A failure without its secrets; labels and source stay, so that a place in a file is still drawn.
 struct Masked<'a> {
-    document: &'a FailureDocument,
+    document: FailureDocument,
     failure: &'a dyn Diagnostic,
     cause: Option<Box<Cause>>,
+    related: Vec<Self>,
 }
 
 #[derive(Debug)]
@@ -108,10 +121,12 @@ struct Cause {
 }
 
 impl<'a> Masked<'a> {
-    fn of(failure: &'a dyn Diagnostic, document: &'a FailureDocument) -> Self {
+    fn of(failure: &'a dyn Diagnostic, document: FailureDocument) -> Self {
         let chain = document.causes.iter().rev();
         let cause = chain.fold(None, |cause, message| Some(Box::new(Cause { message: message.clone(), cause })));
-        Self { document, failure, cause }
+        let details = related(failure).take(MOST_DETAILS);
+        let related = details.map(|detail| Self::of(detail, FailureDocument::of(detail, document.exit_code))).collect();
+        Self { document, failure, cause, related }
     }
 }
 
@@ -164,6 +179,13 @@ impl Diagnostic for Masked<'_> {
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
         self.failure.source_code()
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        if self.related.is_empty() {
+            return None;
+        }
+        Some(Box::new(self.related.iter().map(|detail| detail as &dyn Diagnostic)))
     }
 }
 

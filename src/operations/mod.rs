@@ -5,4 +5,3 @@ pub mod doctor;
 pub mod op;
 pub mod pack;
 pub mod tenant;
-pub mod tenant;

@@ -63,7 +63,7 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
     let schema = args.schema.unwrap_or_default();
     let name = args.name.unwrap_or_else(|| schema.to_ascii_lowercase().replace('_', "-"));
     let folder = match args.output_path {
-        Some(path) => session.environment.directory.join(path),
+        Some(path) => super::below(session, &path),
         None => super::packs(session).folder.join(&name),
     };
     let request = Request { namespace: Namespace(schema), name, version: args.pack_version, folder };

@@ -7,6 +7,8 @@ mod new;
 mod schema;
 mod show;
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 
 use super::{CommandResult, Session};
@@ -39,5 +41,10 @@ impl Command {
 
 /// Where packs are looked for.
 fn packs(session: &Session) -> Packs {
-    Packs { folder: session.environment.directory.join(&session.settings.paths.packs) }
+    Packs { folder: below(session, &session.settings.paths.packs) }
+}
+
+/// A path that was typed, as it is from the root; without the `.` that only make it longer.
+fn below(session: &Session, path: &Path) -> PathBuf {
+    session.environment.directory.join(path).components().collect()
 }

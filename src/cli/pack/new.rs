@@ -41,7 +41,7 @@ impl Rebuild for New {
 
 /// Runs the command.
 pub async fn run(args: Args, session: &Session) -> CommandResult {
-    let folder = args.output_path.map(|path| session.environment.directory.join(path));
+    let folder = args.output_path.map(|path| super::below(session, &path));
     let request = Request { name: args.name.unwrap_or_default(), folder, from: args.from };
     let flags = RunFlags::on_one(&args.plan);
     run::on_files(session, &flags, super::packs(session), New::new(request)).await

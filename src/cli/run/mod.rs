@@ -82,7 +82,7 @@ fn readable(reader: SiteReader) -> Readable<SiteReader> {
 async fn writable(session: &Session) -> Result<Writable<SiteWriter>, Fault> {
     let writer = session.writer().await?;
     let catalog = Arc::new(writer.catalog().clone());
-    Ok(Writable { writer, ledger: catalog.clone(), leases: catalog })
+    Ok(Writable { writer, ledger: catalog.clone(), leases: catalog, recorded: true })
 }
 
 /// Runs a command that writes plain files and touches no tenant: the same road, without the catalog,
@@ -97,7 +97,7 @@ where
         None => Source::Operations(vec![operation]),
     };
     let readable = Readable { reader: Arc::new(reader), ledger: ledger.clone() };
-    let open = async || Ok(Writable { writer: (), ledger, leases: Arc::new(MemoryLeases::default()) });
+    let open = async || Ok(Writable { writer: (), ledger, leases: Arc::new(MemoryLeases::default()), recorded: false });
     road::travel(session, flags, source, readable, open).await
 }
 

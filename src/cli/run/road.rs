@@ -32,6 +32,8 @@ pub struct Writable<W> {
     pub ledger: Arc<dyn Ledger>,
     /// The leases on targets.
     pub leases: Arc<dyn Leases>,
+    /// Whether the log lasts, so that the run can be looked up afterwards.
+    pub recorded: bool,
 }
 
 /// Plans that were only shown.
@@ -195,11 +197,21 @@ pub async fn arrive<O: Rebuild + 'static>(
     }
     let sink = session.console.sink(O::NAME, approvals.len());
     let writable = open().await?;
+    let recorded = writable.recorded;
     let environment = environment(session, sink, writable.ledger, writable.leases);
     let report = carry::all(order, approvals, options, &environment, writable.writer).await;
     // The bars go before the result is written.
     drop(environment);
-    carry::tell(&session.console, O::NAME, report?)
+    carry::tell(&session.console, O::NAME, if recorded { report? } else { unrecorded(report?) })
+}
+
+/// The report of a run that nobody can look up: it has no number to look it up by.
+fn unrecorded<E: Failure>(mut report: FleetReport<E>) -> FleetReport<E> {
+    report.run = None;
+    for run in report.results.iter_mut().filter_map(|result| result.ended.as_mut()?.as_mut().ok()) {
+        run.run.clear();
+    }
+    report
 }
 
 /// What runs are carried out with.

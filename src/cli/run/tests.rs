@@ -159,6 +159,7 @@ impl Place {
                 writer: self.rows.clone(),
                 ledger: self.ledger.clone(),
                 leases: Arc::new(MemoryLeases::default()),
+                recorded: true,
             })
         })
         .await

@@ -35,7 +35,8 @@ impl Action for WriteFile {
     }
 
     fn undo(&self) -> Undo<Self> {
-        Undo::Impossible { reason: "it is a file like any other: remove it by hand".to_owned() }
+        // A new file in a folder of the user's own, like one that an editor wrote.
+        Undo::Nothing
     }
 }
 

@@ -95,7 +95,8 @@ fn begin(fixture: &Fixture, table: &Table, shape: Shape<'_>) -> Result<(Pipeline
     let options = PipelineOptions { now: 0, ignore_unknown: false };
     let pipeline = Pipeline::compile(&fixture.table, table, shape, options);
     let pipeline = pipeline.map_err(|error| error.to_string())?;
-    let check = RecordCheck::compile(&fixture.table, table, pipeline.columns()).map_err(|error| error.to_string())?;
+    let check =
+        RecordCheck::compile(&fixture.table, table, pipeline.columns(), 0).map_err(|error| error.to_string())?;
     Ok((pipeline, check))
 }
 

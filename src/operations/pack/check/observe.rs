@@ -4,9 +4,10 @@ use super::first_data;
 use super::{Checked, View};
 use crate::backends::packs::{self, PackSourceError};
 use crate::model::check::cycles;
-use crate::model::fingerprint;
-use crate::model::pack::{Limit, Pack, PackError, Release};
+use crate::model::pack::{Flaw, Limit, Pack, PackError, Release};
+use crate::model::{Table, fingerprint};
 use crate::operations::pack::{PackFault, Packs};
+use crate::rules::RecordCheck;
 
 /// Checks one pack; every mistake is reported at once.
 pub fn observe(reference: &str, reader: &Packs) -> Result<View, PackFault> {
@@ -15,6 +16,8 @@ pub fn observe(reference: &str, reader: &Packs) -> Result<View, PackFault> {
     let mut versions = Vec::new();
     let mut notes = Vec::new();
     for release in &pack.releases {
+        let before = versions.len().checked_sub(1).and_then(|at| pack.releases.get(at));
+        flaws.extend(conditions(release, before));
         let counts = first_data::check(release, &mut flaws);
         notes.extend(over_quota(&pack, release, &counts));
         for cycle in cycles(&release.model) {
@@ -36,6 +39,33 @@ pub fn observe(reference: &str, reader: &Packs) -> Result<View, PackFault> {
         return Ok(View { pack: pack.name().to_owned(), digest: pack.digest.clone(), versions, notes });
     }
     Err(PackSourceError::Invalid(PackError { pack: reference.to_owned(), flaws }).into())
+}
+
+/// Conditions that fixtool cannot read, and so could not check on records; each is told for the version that brings it.
+fn conditions(release: &Release, before: Option<&Release>) -> Vec<Flaw> {
+    let mut flaws = Vec::new();
+    for (name, table) in &release.model.tables {
+        let known = before.and_then(|release| release.model.tables.get(name)).map(|table| &table.check);
+        for (check, condition) in &table.check {
+            if known.is_some_and(|known| known.get(check) == Some(condition)) {
+                continue;
+            }
+            if let Err(reason) = readable(name, table, check) {
+                let file = if before.is_none() { "model.yaml" } else { "migration.yaml" };
+                let message = format!("the check '{check}' of '{name}': {reason}");
+                flaws.push(Flaw::of_file(&format!("{}/{file}", release.version), message));
+            }
+        }
+    }
+    flaws
+}
+
+/// Whether one condition of a table can be checked on records.
+pub(in crate::operations::pack) fn readable(name: &str, table: &Table, check: &str) -> Result<(), String> {
+    let mut alone = table.clone();
+    alone.check.retain(|name, _| name == check);
+    let columns: Vec<String> = table.columns.keys().cloned().collect();
+    RecordCheck::compile(name, &alone, &columns, 0).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Tiers whose quota the first data alone would use up.

@@ -6,6 +6,7 @@ use crate::backends::packs::PackSourceError;
 use crate::model::pack::{builtin, is_name, write};
 use crate::model::table::Pii;
 use crate::model::{Engine, LogicalType, Model, Pack, Table};
+use crate::operations::pack::check::observe::readable;
 use crate::operations::pack::files::Folder;
 
 /// Looks at the schema and at the folder.
@@ -46,6 +47,12 @@ fn describe(model: &mut Model) -> Vec<String> {
     for (name, table) in &mut model.tables {
         if table.primary_key.is_empty() && table.all_unique_keys().is_empty() {
             notes.push(format!("'{name}' has no key: it can be loaded, but not compared with a source"));
+        }
+        let unreadable: Vec<String> =
+            table.check.keys().filter(|check| readable(name, table, check).is_err()).cloned().collect();
+        for check in unreadable {
+            notes.push(format!("the check '{check}' of '{name}' is left out: only the database can read it"));
+            table.check.shift_remove(&check);
         }
         table.newest = table.newest.take().or_else(|| newest(table));
         for (column, definition) in &mut table.columns {
