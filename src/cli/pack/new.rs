@@ -35,7 +35,7 @@ pub struct Args {
 
 impl Rebuild for New {
     fn rebuild(request: Request, _target: Target) -> Self {
-        Self::new(request)
+        Self::of(request)
     }
 }
 
@@ -44,5 +44,5 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
     let folder = args.output_path.map(|path| super::below(session, &path));
     let request = Request { name: args.name.unwrap_or_default(), folder, from: args.from };
     let flags = RunFlags::on_one(&args.plan);
-    run::on_files(session, &flags, super::packs(session), New::new(request)).await
+    run::on_files(session, &flags, super::packs(session), New::of(request)).await
 }

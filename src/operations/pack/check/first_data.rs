@@ -56,35 +56,38 @@ fn read<'r>(fixture: &'r Fixture, table: &'r Table) -> Result<Loaded<'r>, Proble
             Ok(false) => break,
             Err(error) => {
                 problems.push((error.line, error.to_string()));
-                if error.recoverable { continue } else { break }
+                if error.recoverable {
+                    continue;
+                }
+                break;
             }
         }
-        let (pipeline, check) = match &mut begun {
-            Some(begun) => begun,
-            None => {
-                let fields = source.reader.fields();
-                let fixed = matches!(source.format, SourceFormat::Csv | SourceFormat::Tsv);
-                let shape = if fixed { Shape::Fixed(fields) } else { Shape::Open(fields) };
-                begun.insert(begin(fixture, table, shape).map_err(whole)?)
-            }
-        };
+        if begun.is_none() {
+            let fields = source.reader.fields();
+            let fixed = matches!(source.format, SourceFormat::Csv | SourceFormat::Tsv);
+            let shape = if fixed { Shape::Fixed(fields) } else { Shape::Open(fields) };
+            begun = Some(begin(fixture, table, shape).map_err(whole)?);
+        }
+        let Some((pipeline, check)) = &mut begun else { break };
         pipeline.bind(source.reader.fields());
-        let mut row = Row::new();
-        match pipeline.run(&record, &mut row) {
-            Err(rejects) => problems.extend(
-                rejects.into_iter().map(|reject| (record.line, blamed(reject.column.as_deref(), &reject.reason))),
-            ),
-            Ok(()) => {
-                if let Err(violations) = check.check(&row) {
-                    problems
-                        .extend(violations.into_iter().map(|v| (record.line, blamed(v.column.as_deref(), &v.reason))));
-                }
-                rows.push((record.line, row));
-            }
+        match row_of(&record, pipeline, check) {
+            Ok(row) => rows.push((record.line, row)),
+            Err(reasons) => problems.extend(reasons.into_iter().map(|reason| (record.line, reason))),
         }
     }
     let columns = begun.map(|(pipeline, _)| pipeline.columns().to_vec()).unwrap_or_default();
     if problems.is_empty() { Ok(Loaded { fixture, table, columns, rows }) } else { Err(problems) }
+}
+
+fn row_of(record: &Record, pipeline: &Pipeline, check: &RecordCheck) -> Result<Row, Vec<String>> {
+    let mut row = Row::new();
+    if let Err(rejects) = pipeline.run(record, &mut row) {
+        return Err(rejects.iter().map(|reject| blamed(reject.column.as_deref(), &reject.reason)).collect());
+    }
+    match check.check(&row) {
+        Err(found) => Err(found.iter().map(|v| blamed(v.column.as_deref(), &v.reason)).collect()),
+        Ok(()) => Ok(row),
+    }
 }
 
 fn blamed(column: Option<&str>, reason: &str) -> String {

@@ -35,7 +35,7 @@ pub struct New {
 
 impl New {
     /// For this request.
-    pub fn new(request: Request) -> Self {
+    pub fn of(request: Request) -> Self {
         Self { request }
     }
 }
