@@ -1,32 +1,32 @@
 //! The bare road: an empty table is filled before its indexes are built, in one transaction.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::super::Sqlite;
 use super::super::error::translate;
-use super::super::rebuild::{self, Rebuild};
-use super::checkpoint::{self, Place};
+use super::super::rebuild;
+use super::fill::{Fill, Message};
 use super::insert::Inserter;
 use super::prints::Prints;
-use super::probes;
 use crate::backends::database::load::positions::Positions;
-use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
+use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, RowBatch, Written};
 use crate::backends::database::quote::identifier;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::Engine;
 
-/// A bare load in progress, on a connection of its own: closing it rolls back.
+/// A bare load in progress. When it is dropped, its task closes the connection, which rolls back.
 pub struct BareLoad {
-    connection: SqliteConnection,
-    spec: LoadSpec,
-    rebuild: Rebuild,
-    positions: Positions,
+    sender: Option<mpsc::Sender<Message>>,
+    task: JoinHandle<Result<Written, DatabaseError>>,
     inserter: Inserter,
     prints: Prints,
 }
+
+/// Statements on their way: one is carried out while the next is bound.
+const IN_FLIGHT: usize = 4;
 
 /// Begins a bare load; `None` when the table is not empty any more, or its keys cannot be dropped.
 pub async fn begin(database: &Sqlite, spec: &LoadSpec) -> Result<Option<BareLoad>, DatabaseError> {
@@ -47,7 +47,10 @@ pub async fn begin(database: &Sqlite, spec: &LoadSpec) -> Result<Option<BareLoad
         run(&mut connection, statement).await?;
     }
     let inserter = Inserter::into_table(&identifier(&spec.table), &spec.columns);
-    Ok(Some(BareLoad { connection, spec: spec.clone(), rebuild, positions: Positions::default(), inserter, prints }))
+    let fill = Fill { connection, spec: spec.clone(), rebuild, positions: Positions::default(), entries: 0 };
+    let (sender, receiver) = mpsc::channel(IN_FLIGHT);
+    let task = tokio::spawn(fill.carry_out(receiver));
+    Ok(Some(BareLoad { sender: Some(sender), task, inserter, prints }))
 }
 
 /// Whether all keys of the table can be dropped and row ids count up from one: no key is part of the
@@ -69,73 +72,25 @@ pub(super) async fn run(connection: &mut SqliteConnection, sql: &str) -> Result<
 }
 
 impl BareLoad {
-    /// Builds the indexes and proves the foreign keys. What they refuse is found by probes and
-    /// taken out, if the user wants bad records rejected.
-    async fn prove(&mut self) -> Result<Vec<Refused>, DatabaseError> {
-        let mut refused: Vec<Refused> = Vec::new();
-        let mut next = 0;
-        while let Some(statement) = self.rebuild.build.get(next) {
-            match run(&mut self.connection, statement).await {
-                Ok(()) => next += 1,
-                Err(error) if error.kind == DatabaseErrorKind::Constraint => {
-                    let found = probes::duplicates_of_bare_table(&mut self.connection, &self.spec).await?;
-                    if found.is_empty() {
-                        return Err(error);
-                    }
-                    refused.extend(self.take_out(found).await?);
-                    if !self.spec.reject {
-                        return Ok(refused);
-                    }
-                }
-                Err(error) => return Err(error),
-            }
+    async fn send(&mut self, message: Message) -> Result<(), DatabaseError> {
+        let delivered = match &self.sender {
+            Some(sender) => sender.send(message).await.is_ok(),
+            None => false,
+        };
+        if delivered {
+            return Ok(());
         }
-        loop {
-            let found = probes::orphans_of_bare_table(&mut self.connection, &self.spec).await?;
-            if found.is_empty() {
-                return Ok(refused);
-            }
-            refused.extend(self.take_out(found).await?);
-            if !self.spec.reject {
-                return Ok(refused);
-            }
-        }
+        // The task has ended before its time: it knows why.
+        self.sender = None;
+        self.joined().await?;
+        Err(DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Other, "the load ended before its last record"))
     }
 
-    async fn take_out(&mut self, found: BTreeMap<i64, Refused>) -> Result<Vec<Refused>, DatabaseError> {
-        let sql =
-            format!("DELETE FROM {} WHERE rowid IN (SELECT value FROM json_each(?1))", identifier(&self.spec.table));
-        let rows: Vec<i64> = found.keys().copied().collect();
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(serde_json::json!(rows).to_string())
-            .execute(&mut self.connection)
-            .await
-            .map_err(translate)?;
-        let ordinal = |row: u64| self.positions.ordinal(row.saturating_sub(1)).unwrap_or(row);
-        Ok(found
-            .into_values()
-            .map(|refused| Refused { ordinal: ordinal(refused.ordinal), other: refused.other.map(ordinal), ..refused })
-            .collect())
-    }
-
-    async fn complete(&mut self) -> Result<Written, DatabaseError> {
-        self.inserter.flush(&mut self.connection).await?;
-        let refused = self.prove().await?;
-        if !self.spec.reject && !refused.is_empty() {
-            run(&mut self.connection, "ROLLBACK").await?;
-            return Ok(Written { refused, ..Written::default() });
-        }
-        let inserted = self.positions.rows().saturating_sub(refused.len() as u64);
-        let state = serde_json::json!({
-            "road": "bare",
-            "counts": { "inserted": inserted, "refused": refused.len() },
-        });
-        let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
-        self.prints.flush(&mut self.connection, &place).await?;
-        checkpoint::remember_refused(&mut self.connection, &place, &refused).await?;
-        checkpoint::write(&mut self.connection, &place, 0, (true, state)).await?;
-        run(&mut self.connection, "COMMIT").await?;
-        Ok(Written { counts: [("inserted", inserted)].into(), refused })
+    async fn joined(&mut self) -> Result<Written, DatabaseError> {
+        (&mut self.task).await.unwrap_or_else(|error| {
+            let message = format!("the load's task failed: {error}");
+            Err(DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Other, message))
+        })
     }
 }
 
@@ -153,25 +108,28 @@ impl LoadSession for BareLoad {
         let EncodedRows::Values(rows) = batch.rows else {
             return Err(super::wrong_form());
         };
-        for ordinal in batch.ordinals {
-            self.positions.push(ordinal);
-        }
-        self.spec.allow(Engine::Sqlite, self.positions.rows())?;
-        let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
+        self.send(Message::Positions(batch.ordinals)).await?;
         for row in rows {
-            self.prints.push(&row, &mut self.connection, &place).await?;
-            self.inserter.push(row, &mut self.connection).await?;
+            if let Some(entry) = self.prints.push(&row) {
+                self.send(Message::Prints(entry)).await?;
+            }
+            if let Some(statement) = self.inserter.push(row)? {
+                self.send(Message::Rows(statement)).await?;
+            }
         }
         Ok(Written::default())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Written, DatabaseError> {
-        let written = self.complete().await?;
-        // Statistics are a courtesy to the queries that follow: the load stands without them.
-        if let Err(error) = run(&mut self.connection, "PRAGMA analysis_limit = 1000; PRAGMA optimize").await {
-            tracing::warn!(table = self.spec.table, %error, "the table was not analysed");
+        if let Some(statement) = self.inserter.rest() {
+            self.send(Message::Rows(statement)).await?;
         }
-        self.connection.close().await.map_err(translate)?;
-        Ok(written)
+        let rest = std::mem::take(&mut self.prints).rest();
+        if !rest.is_empty() {
+            self.send(Message::Prints(rest)).await?;
+        }
+        self.send(Message::Finish).await?;
+        self.sender = None;
+        self.joined().await
     }
 }

@@ -15,7 +15,7 @@ const ROWS: usize = 500;
 /// The most parameters that SQLite takes in one statement.
 const PARAMETERS: usize = 32_766;
 
-/// Collects rows and inserts them many at a time.
+/// Collects rows into statements.
 pub struct Inserter {
     head: String,
     width: usize,
@@ -35,34 +35,42 @@ impl Inserter {
         Self { head, width, most, full, rows: 0, arguments: SqliteArguments::default() }
     }
 
-    /// Adds one row; sends when a statement is full.
-    pub async fn push(&mut self, row: Row, connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
+    /// Adds one row; the answer is a statement when one is full.
+    pub fn push(&mut self, row: Row) -> Result<Option<Statement>, DatabaseError> {
         for cell in row {
             value::bind(cell, &mut self.arguments)?;
         }
         self.rows += 1;
         if self.rows < self.most {
-            return Ok(());
+            return Ok(None);
         }
         self.rows = 0;
-        let arguments = std::mem::take(&mut self.arguments);
-        send(connection, self.full.clone(), arguments).await
+        Ok(Some(Statement { sql: self.full.clone(), arguments: std::mem::take(&mut self.arguments) }))
     }
 
-    /// Sends what is left.
-    pub async fn flush(&mut self, connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
+    /// A statement for what is left.
+    pub fn rest(&mut self) -> Option<Statement> {
         if self.rows == 0 {
-            return Ok(());
+            return None;
         }
         let sql = statement(&self.head, self.width, self.rows);
         self.rows = 0;
-        let arguments = std::mem::take(&mut self.arguments);
-        send(connection, sql, arguments).await
+        Some(Statement { sql, arguments: std::mem::take(&mut self.arguments) })
     }
 }
 
-async fn send(connection: &mut SqliteConnection, sql: String, arguments: SqliteArguments) -> Result<(), DatabaseError> {
-    sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await.map(drop).map_err(translate)
+/// An insert of many rows with everything bound.
+pub struct Statement {
+    sql: String,
+    arguments: SqliteArguments,
+}
+
+impl Statement {
+    /// Carries it out.
+    pub async fn send(self, connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
+        let query = sqlx::query_with(AssertSqlSafe(self.sql), self.arguments);
+        query.execute(connection).await.map(drop).map_err(translate)
+    }
 }
 
 fn statement(head: &str, width: usize, rows: usize) -> String {

@@ -2,6 +2,7 @@
 
 pub mod bare;
 pub mod checkpoint;
+pub mod fill;
 pub mod insert;
 pub mod merge;
 pub mod prints;

@@ -19,12 +19,11 @@ const AN_ENTRY: usize = 8192;
 
 const BYTES: usize = 8;
 
-/// Collects digests and writes them to the journal, an entry at a time.
+/// Collects digests into entries of the journal.
 #[derive(Debug, Default)]
 pub struct Prints {
     key: Vec<usize>,
     entry: Vec<u8>,
-    entries: u64,
 }
 
 impl Prints {
@@ -41,34 +40,34 @@ impl Prints {
         key.filter(|key| !key.is_empty()).map(|key| Self { key, ..Self::default() })
     }
 
-    /// Adds one row.
-    pub async fn push(
-        &mut self,
-        row: &Row,
-        connection: &mut SqliteConnection,
-        place: &Place<'_>,
-    ) -> Result<(), DatabaseError> {
+    /// Adds one row; the answer is an entry when one is full.
+    pub fn push(&mut self, row: &Row) -> Option<Vec<u8>> {
         let cells: Vec<Option<String>> = self.key.iter().map(|at| row.get(*at).and_then(text)).collect();
         self.entry.extend_from_slice(&print(&cells));
-        if self.entry.len() >= AN_ENTRY * BYTES { self.flush(connection, place).await } else { Ok(()) }
+        (self.entry.len() >= AN_ENTRY * BYTES).then(|| std::mem::take(&mut self.entry))
     }
 
-    /// Writes what is left.
-    pub async fn flush(&mut self, connection: &mut SqliteConnection, place: &Place<'_>) -> Result<(), DatabaseError> {
-        if self.entry.is_empty() {
-            return Ok(());
-        }
-        sqlx::query("INSERT INTO _fixtool_undo (run, step, kind, key, before) VALUES (?1, ?2, 'prints', ?3, ?4)")
-            .bind(place.run)
-            .bind(i64::from(place.step))
-            .bind(self.entries.to_string())
-            .bind(std::mem::take(&mut self.entry))
-            .execute(connection)
-            .await
-            .map_err(translate)?;
-        self.entries += 1;
-        Ok(())
+    /// The entry that is not full.
+    pub fn rest(self) -> Vec<u8> {
+        self.entry
     }
+}
+
+/// Writes an entry to the journal; `number` counts the entries of the load from zero.
+pub async fn write(
+    connection: &mut SqliteConnection,
+    place: &Place<'_>,
+    (number, entry): (u64, Vec<u8>),
+) -> Result<(), DatabaseError> {
+    sqlx::query("INSERT INTO _fixtool_undo (run, step, kind, key, before) VALUES (?1, ?2, 'prints', ?3, ?4)")
+        .bind(place.run)
+        .bind(i64::from(place.step))
+        .bind(number.to_string())
+        .bind(entry)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(translate)
 }
 
 /// Names, in the temporary table `_fixtool_ours`, the ids of rows that the load made and nobody

@@ -104,9 +104,14 @@ async fn stage(
     let mut inserter = Inserter::into_table(STAGE, &columns);
     for (ordinal, mut row) in ordinals.into_iter().zip(rows) {
         row.insert(0, Value::Int(i64::try_from(ordinal).unwrap_or(i64::MAX)));
-        inserter.push(row, connection).await?;
+        if let Some(statement) = inserter.push(row)? {
+            statement.send(connection).await?;
+        }
     }
-    inserter.flush(connection).await
+    match inserter.rest() {
+        Some(statement) => statement.send(connection).await,
+        None => Ok(()),
+    }
 }
 
 async fn drop_refused(connection: &mut SqliteConnection, refused: &[Refused]) -> Result<(), DatabaseError> {
