@@ -1,12 +1,14 @@
 //! What the program says of itself: help, exit codes, settings, error codes. Generated pages are compared with the
 //! program; `FIXTOOL_TEST_WRITE=1` writes them anew.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Command;
 use regex::Regex;
 
+use crate::support::site::files_below;
 use crate::support::{TestEnvironment, optional_variable};
 
 fn root() -> PathBuf {
@@ -118,4 +120,39 @@ fn the_reference_of_commands_is_fresh() {
     } else {
         assert!(fresh == text, "docs/reference.md is stale: run 'make reference'");
     }
+}
+
+/// Codes as they stand in the source: in attributes, and in texts.
+fn codes_of_the_source() -> BTreeSet<String> {
+    let attribute = Regex::new(r"code\(\s*(fixtool(?:::[a-z_0-9]+)+)\s*\)").expect("a pattern");
+    let text = Regex::new(r#""(fixtool(?:::[a-z_0-9]+)+)""#).expect("a pattern");
+    let mut codes = BTreeSet::new();
+    for path in files_below(&root().join("src")).into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs"))
+    {
+        if path.ends_with(Path::new("tests.rs")) {
+            continue;
+        }
+        let source = fs::read_to_string(&path).expect("a source");
+        // Tests come last in a file, and have codes of their own.
+        let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for pattern in [&attribute, &text] {
+            codes.extend(pattern.captures_iter(source).map(|found| found[1].to_owned()));
+        }
+    }
+    for kind in ["unreachable", "permission", "contention", "constraint", "full", "corrupt", "unsupported", "other"] {
+        codes.insert(format!("fixtool::database::{kind}"));
+    }
+    codes
+}
+
+#[test]
+fn every_code_has_a_long_text_and_no_text_speaks_of_a_code_that_is_gone() {
+    let explained: BTreeSet<String> =
+        fixtool::console::explanations::all().into_iter().map(|explanation| explanation.code).collect();
+    let used = codes_of_the_source();
+    assert!(used.len() > 50, "{used:?}");
+    let missing: Vec<&String> = used.difference(&explained).collect();
+    assert!(missing.is_empty(), "docs/errors.md says nothing about: {missing:#?}");
+    let gone: Vec<&String> = explained.difference(&used).collect();
+    assert!(gone.is_empty(), "docs/errors.md speaks of codes that are gone: {gone:#?}");
 }
