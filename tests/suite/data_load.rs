@@ -18,7 +18,7 @@ fn users(numbers: std::ops::Range<u32>, name: &str, at: u32) -> String {
 }
 
 fn load(site: &Site, file: &str, more: &str) -> Output {
-    let line = format!("data load {file} --tenant acme --data-types users --yes {more}");
+    let line = format!("fixtool data load {file} --tenant acme --data-types users --yes {more}");
     site.line(line.trim_end())
 }
 
@@ -139,12 +139,12 @@ fn rejects_are_listed_corrected_and_loaded_again(site: &Site) {
         .replace(&format!("\"id\":\"{}\"", id(3)), &format!("\"id\":\"{}\"", id(51)))
         .replace("\"created_at\":null", "\"created_at\":\"2024-01-01T00:00:00Z\"");
     site.write("bad/users.rejects.ndjson", corrected);
-    site.line("data load bad/users.rejects.ndjson --tenant acme").code(0);
+    site.line("fixtool data load bad/users.rejects.ndjson --tenant acme").code(0);
     assert_eq!(site.count("acme", "users"), 33);
 }
 
 fn a_tier_bounds_the_rows(site: &Site) {
-    site.line("tenant init acme --tier starter --version 1.0.0").code(0);
+    site.line("fixtool tenant init acme --tier starter --version 1.0.0").code(0);
     site.write("users.csv", users(0..11, "First", 1));
     load(site, "users.csv", "").code(6).says(&["10 rows of 'users'", "set-tier"]);
     assert_eq!(site.count("acme", "users"), 0);
@@ -198,12 +198,12 @@ fn a_directory_goes_in_by_the_order_of_references(site: &Site) {
     words::init(site, "acme");
     words::fixtures(site, "seed");
     site.write("seed/README.csv", "no,data,type\n");
-    site.line("data load seed --tenant acme --data-types users,ai_sessions,content --batch-size 100 --validate-data")
+    site.line("fixtool data load seed --tenant acme --data-types users,ai_sessions,content --batch-size 100 --validate-data")
         .code(0);
     assert_eq!(site.count("acme", "users"), 120);
     assert_eq!(site.count("acme", "ai_sessions"), 300);
-    site.line("data load seed --tenant acme --data-types user").code(2).says(&["did you mean 'users'"]);
-    site.line("data load nowhere.csv --tenant acme --data-types users").code(2).says(&["nowhere.csv"]);
+    site.line("fixtool data load seed --tenant acme --data-types user").code(2).says(&["did you mean 'users'"]);
+    site.line("fixtool data load nowhere.csv --tenant acme --data-types users").code(2).says(&["nowhere.csv"]);
 }
 
 fn a_dry_run_foresees_what_the_load_would_find(site: &Site) {
@@ -219,7 +219,7 @@ fn rows_come_from_another_database(site: &Site) {
     words::init(site, "acme");
     words::init(site, "source");
     site.write("users.csv", users(0..25, "O'Brien, \"Zoë\"", 1));
-    site.line("data load users.csv --tenant source --data-types users").code(0);
+    site.line("fixtool data load users.csv --tenant source --data-types users").code(0);
     let url = match site.engine() {
         crate::support::Engine::Postgres => site.database().url(),
         crate::support::Engine::Sqlite => format!("sqlite:{}", site.tenant_file("source").display()),

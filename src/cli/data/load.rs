@@ -115,7 +115,8 @@ impl Rebuild for Load {
 pub async fn run(args: Args, session: &Session) -> CommandResult {
     let flags =
         RunFlags { plan: args.plan.clone(), fleet: args.fleet.clone(), target_named: args.selection.names_a_target() };
-    let spooled = session.settings.paths.state.join("spool");
+    let state = &session.settings.paths.state;
+    let spooled = std::path::absolute(state).unwrap_or_else(|_| state.clone()).join("spool");
     let kept = std::cell::RefCell::new(Vec::new());
     let ended = run::operation(session, &flags, async |site| {
         let tenants = session.tenants(&args.selection).await?;
