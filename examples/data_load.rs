@@ -1,40 +1,30 @@
-//! Loads a CSV file into a tenant of the site in `./.fixtool`: plan, approval, and only then a writer.
+//! Loads `users.csv` into the tenant `acme`.
 //!
-//! cargo run --example data_load -- acme users.csv
+//! The site is SQLite in `./.fixtool`, as the program uses it when nothing is configured.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it did")]
 
+use std::path::Path;
 use std::sync::Arc;
 
-use fixtool::backends::site::{SiteReader, SiteWriter};
-use fixtool::engine::{Consent, Environment, Recorder, carry_out, prepare};
+use fixtool::backends::site::SiteOptions;
+use fixtool::engine::{Consent, Recorder};
 use fixtool::operations::data::load::{Load, Request};
-
-#[path = "support/site.rs"]
-mod site;
+use fixtool::operations::on_site;
 
 #[tokio::main]
 async fn main() -> miette::Result<()> {
-    let mut words = std::env::args().skip(1);
-    let (Some(tenant), Some(file)) = (words.next(), words.next()) else {
-        println!("usage: data_load TENANT FILE");
-        return Ok(());
-    };
-    let options = site::options();
-    let reader = SiteReader::open(&options).await?;
-    let request = Request::of_file(tenant.parse()?, file.into(), reader.state());
-    let load = Arc::new(Load::new(request, reader.site_id()));
+    let options = SiteOptions::in_folder(Path::new(".fixtool"))?;
+    let consent = Consent::given();
+    let sink = Arc::new(Recorder::default());
 
-    let prepared = prepare(load.as_ref(), &reader, reader.catalog()).await?;
-    for step in &prepared.plan.steps {
-        println!("{step:?}");
+    let request = Request::of_file("acme".parse()?, "users.csv".into(), Path::new(".fixtool"));
+    let make = |site: &str| Load::new(request, site);
+
+    let report = on_site::perform(&options, make, &consent, sink).await?;
+    println!("{} of {}: {:?}", report.operation, report.target, report.status);
+    for step in &report.steps {
+        println!("  {}", step.label);
     }
-    let approved = prepared.plan.approve(&Consent::given(), &prepared.freshness)?;
-
-    let writer = SiteWriter::open(&options).await?;
-    let environment: Environment = site::environment(&writer, Arc::new(Recorder::default()));
-    let report = carry_out(load, approved, writer.clone(), environment).await?;
-    println!("{:?}: {:?}", report.status, report.totals());
-    writer.close().await;
     Ok(())
 }

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::cache::Cache;
 use super::catalog::{Catalog, CatalogError};
-use super::database::address::Address;
+use super::database::address::{Address, InvalidAddress};
 use super::database::connect::{self, Limits};
 use super::database::{Access, DatabaseError, DatabaseErrorKind, Reader, Writer};
 use super::packs::{self, PackSourceError};
@@ -22,7 +22,7 @@ use crate::engine::{Failure, FailureKind};
 use crate::model::pack::UnknownVersion;
 use crate::model::selection::closest;
 use crate::model::tenant_record::MAIN_PLACEMENT;
-use crate::model::{Model, Pack, TenantId, TenantRecord, TenantStatus, Version};
+use crate::model::{Engine, Model, Pack, TenantId, TenantRecord, TenantStatus, Version};
 
 /// One database that tenants live on.
 #[derive(Debug, Clone)]
@@ -50,6 +50,29 @@ pub struct SiteOptions {
     pub packs: PathBuf,
     /// With which keys credentials are sealed.
     pub sealing: SealingOptions,
+}
+
+impl SiteOptions {
+    /// What everybody has who configured nothing: SQLite and all state below one folder, no Redis.
+    pub fn in_folder(folder: &Path) -> Result<Self, SiteError> {
+        let address = format!("sqlite:{}", folder.join("catalog.db").display());
+        let address: Address = address.parse().map_err(|error: InvalidAddress| {
+            DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Unsupported, error.to_string())
+        })?;
+        Ok(Self {
+            database: Placement { address, limits: Limits::default() },
+            databases: BTreeMap::new(),
+            redis_url: None,
+            redis_pool: 1,
+            state: folder.to_owned(),
+            packs: folder.join("packs"),
+            sealing: SealingOptions {
+                identity_file: folder.join("identity.age.txt"),
+                recipients: Vec::new(),
+                passphrase: None,
+            },
+        })
+    }
 }
 
 /// Why something of the site cannot be used.

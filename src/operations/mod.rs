@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod doctor;
+pub mod on_site;
 pub mod op;
 pub mod pack;
 pub mod tenant;

@@ -198,8 +198,10 @@ fn a_directory_goes_in_by_the_order_of_references(site: &Site) {
     words::init(site, "acme");
     words::fixtures(site, "seed");
     site.write("seed/README.csv", "no,data,type\n");
-    site.line("fixtool data load seed --tenant acme --data-types users,ai_sessions,content --batch-size 100 --validate-data")
-        .code(0);
+    site.line(
+        "fixtool data load seed --tenant acme --data-types users,ai_sessions,content --batch-size 100 --validate-data",
+    )
+    .code(0);
     assert_eq!(site.count("acme", "users"), 120);
     assert_eq!(site.count("acme", "ai_sessions"), 300);
     site.line("fixtool data load seed --tenant acme --data-types user").code(2).says(&["did you mean 'users'"]);

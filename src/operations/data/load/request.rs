@@ -1,6 +1,6 @@
 //! What the user meant with `data load`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,29 @@ pub struct Request {
     pub validate: bool,
     /// Whether the cache's keys are left alone.
     pub keep_cache: bool,
+}
+
+impl Request {
+    /// A plain load of one file into the data type of its name; rejects go below `state`.
+    pub fn of_file(tenant: TenantId, file: PathBuf, state: &Path) -> Self {
+        let name = file.display().to_string();
+        Self {
+            rejects: state.join("rejects").join(tenant.as_str()),
+            tenant,
+            sources: vec![Input { path: file, name }],
+            data_types: Vec::new(),
+            options: SourceOptions::default(),
+            mapping: None,
+            mode: Mode::Batch,
+            conflict: Conflict::Error,
+            on_error: OnError::Stop,
+            max_errors: MaxErrors::Unlimited,
+            batch_size: 50_000,
+            delete_missing: false,
+            validate: true,
+            keep_cache: false,
+        }
+    }
 }
 
 /// One source.
