@@ -4,7 +4,7 @@ use crate::support::site::sqlite3;
 use crate::support::{Engine, Site, on_both_engines, words};
 
 fn operations(site: &Site, more: &str) -> Vec<String> {
-    let log = site.line(&format!("op log -o json {more}")).code(0).json();
+    let log = site.line(&format!("fixtool op log -o json {more}")).code(0).json();
     let runs = log["runs"].as_array().expect("runs").clone();
     runs.iter()
         .map(|run| format!("{} {}", run["operation"].as_str().unwrap(), run["target"].as_str().unwrap()))
@@ -13,12 +13,14 @@ fn operations(site: &Site, more: &str) -> Vec<String> {
 
 fn where_nothing_was_run_there_is_nothing_to_see(site: &Site) {
     let empty = site.image();
-    site.line("op log").code(0);
-    let verified = site.line("op verify -o json").code(0).json();
+    site.line("fixtool op log").code(0);
+    let verified = site.line("fixtool op verify -o json").code(0).json();
     assert_eq!((&verified["entries"], &verified["schema"]), (&0.into(), &"fixtool.op.verify".into()));
-    site.line("op show").code(2).says(&["nothing was run"]);
+    site.line("fixtool op show").code(2).says(&["nothing was run"]);
     for command in ["show", "resume", "undo"] {
-        site.line(&format!("op {command} 0123abc")).code(2).says(&["there is no run '0123abc'", "fixtool op log"]);
+        site.line(&format!("fixtool op {command} 0123abc"))
+            .code(2)
+            .says(&["there is no run '0123abc'", "fixtool op log"]);
         site.fixtool(["op", command, "%' or 1=1 --"]).code(2).says(&["there is no run"]);
     }
     assert_eq!(site.image(), empty, "looking makes nothing");
@@ -38,7 +40,7 @@ fn what_was_run_is_listed_and_shown(site: &Site) {
     let newest = words::newest_run(site).expect("a run");
     assert_eq!(operations(site, &format!("--before {newest}")), ["tenant.init beta", "tenant.init acme"]);
 
-    let shown = site.line("op show -o json").code(0).json();
+    let shown = site.line("fixtool op show -o json").code(0).json();
     assert_eq!((shown["run"].as_str(), shown["status"].as_str()), (Some(newest.as_str()), Some("done")));
     assert_eq!(shown["steps"][0]["counts"]["inserted"], 50);
     assert_eq!(shown["next"][0], format!("fixtool op undo {newest}"));
@@ -50,7 +52,7 @@ fn what_was_run_is_listed_and_shown(site: &Site) {
 
 fn a_forged_log_is_found(site: &Site) {
     words::init(site, "acme");
-    let whole = site.line("op verify -o json").code(0).json();
+    let whole = site.line("fixtool op verify -o json").code(0).json();
     assert_eq!(whole["damage"], serde_json::json!([]));
     assert!(whole["entries"].as_u64() > Some(5) && whole["head"].is_string(), "{whole}");
     let forge = "set body = replace(body, 'acme', 'beta') where seq = 1";
@@ -58,7 +60,7 @@ fn a_forged_log_is_found(site: &Site) {
         Engine::Postgres => drop(site.database().query(&format!("update fixtool.ledger_entry {forge}"))),
         Engine::Sqlite => drop(sqlite3(&site.path(".fixtool/catalog.db"), &format!("update ledger_entry {forge}"))),
     }
-    let forged = site.line("op verify -o json").code(10).json();
+    let forged = site.line("fixtool op verify -o json").code(10).json();
     assert_eq!(forged["damage"][0]["entry"], 1, "{forged}");
 }
 

@@ -37,10 +37,10 @@ fn an_undo_can_be_saved_and_carried_out_later(site: &Site) {
     let run = loaded(site);
     site.fixtool(["op", "undo", &run, "--plan-out", "undo.json"]).code(0);
     assert_eq!(site.count("acme", "users"), 200);
-    site.line("op undo --plan undo.json").code(6).says(&["--confirm acme"]);
-    site.line("op undo --plan undo.json --confirm acme").code(0);
+    site.line("fixtool op undo --plan undo.json").code(6).says(&["--confirm acme"]);
+    site.line("fixtool op undo --plan undo.json --confirm acme").code(0);
     assert_eq!(site.count("acme", "users"), 0);
-    let again = site.line("op undo --plan undo.json --confirm acme").code(6);
+    let again = site.line("fixtool op undo --plan undo.json --confirm acme").code(6);
     assert!(again.stderr.contains("already"), "{again}");
 }
 
@@ -49,7 +49,7 @@ fn a_saved_undo_is_stale_when_another_run_came_in_between(site: &Site) {
     site.fixtool(["op", "undo", &run, "--plan-out", "undo.json"]).code(0);
     let more = site.write("more.csv", words::users(230));
     site.fixtool(words::load_words(&more, "acme", "users", &["--on-conflict", "skip"])).code(0);
-    site.line("op undo --plan undo.json --confirm acme").code(6).says(&["stale"]);
+    site.line("fixtool op undo --plan undo.json --confirm acme").code(6).says(&["stale"]);
     assert_eq!(site.count("acme", "users"), 230);
 }
 
