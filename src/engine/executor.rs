@@ -37,7 +37,10 @@ pub async fn carry_out<O: Operation + 'static>(
         return Ok(run.unrecorded(RunStatus::Interrupted));
     }
     let lease = HeldLease::take(environment.leases.clone(), run.lease_request(), environment.retry).await?;
-    let result = run.under_lease(&operation, &writer, lease.lost()).await;
+    let mut result = run.under_lease(&operation, &writer, lease.lost()).await;
+    if let Err(RunError::LeaseLost { unreachable, .. }) = &mut result {
+        *unreachable = !lease.was_taken();
+    }
     lease.release(environment.retry).await;
     result
 }
@@ -95,7 +98,11 @@ impl<A: Action> Run<A> {
                 biased;
                 () = lost.cancelled(), if !crew.tasks.is_empty() => {
                     crew.tasks.shutdown().await;
-                    return Ending::Broken(RunError::LeaseLost { target: self.target(), run: self.id.clone() });
+                    return Ending::Broken(RunError::LeaseLost {
+                        target: self.target(),
+                        run: self.id.clone(),
+                        unreachable: false,
+                    });
                 }
                 joined = crew.tasks.join_next_with_id() => joined,
             };

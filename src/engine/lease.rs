@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ pub(super) struct HeldLease {
     leases: Arc<dyn Leases>,
     request: LeaseRequest,
     lost: CancellationToken,
+    taken: Arc<AtomicBool>,
     heartbeat: Option<DropGuard>,
 }
 
@@ -38,15 +40,21 @@ impl HeldLease {
     fn beating(leases: Arc<dyn Leases>, request: LeaseRequest, asked: Instant) -> Self {
         let lost = CancellationToken::new();
         let stop = CancellationToken::new();
-        let beat = beat(leases.clone(), request.clone(), lost.clone(), asked);
+        let taken = Arc::new(AtomicBool::new(false));
+        let beat = beat(leases.clone(), request.clone(), (lost.clone(), taken.clone()), asked);
         let stopped = stop.clone();
         tokio::spawn(async move { stopped.run_until_cancelled(beat).await });
-        Self { leases, request, lost, heartbeat: Some(stop.drop_guard()) }
+        Self { leases, request, lost, taken, heartbeat: Some(stop.drop_guard()) }
     }
 
     /// Set when the lease went to somebody else, or could not be renewed for as long as it lasts.
     pub(super) fn lost(&self) -> &CancellationToken {
         &self.lost
+    }
+
+    /// Whether it was lost because somebody else has it, and not because the catalog was silent.
+    pub(super) fn was_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Gives it back. A lease that cannot be given back expires by itself.
@@ -79,7 +87,12 @@ fn report(target: &str, released: Result<(), LedgerError>) {
 
 /// Renews the lease three times while it lasts, and sets `lost` when it is somebody else's or when
 /// no renewal went through for its whole length.
-async fn beat(leases: Arc<dyn Leases>, request: LeaseRequest, lost: CancellationToken, mut renewed: Instant) {
+async fn beat(
+    leases: Arc<dyn Leases>,
+    request: LeaseRequest,
+    (lost, taken): (CancellationToken, Arc<AtomicBool>),
+    mut renewed: Instant,
+) {
     let rhythm = (request.ttl / 3).max(Duration::from_millis(1));
     let mut pause = rhythm;
     loop {
@@ -90,7 +103,8 @@ async fn beat(leases: Arc<dyn Leases>, request: LeaseRequest, lost: Cancellation
                 renewed = asked;
                 pause = rhythm;
             }
-            Some(Ok(false)) | None => {
+            answer @ (Some(Ok(false)) | None) => {
+                taken.store(answer.is_some(), Ordering::Relaxed);
                 lost.cancel();
                 return;
             }

@@ -30,6 +30,8 @@ pub enum RunError<E: Failure> {
         target: String,
         /// The run.
         run: String,
+        /// It could not be renewed because the catalog did not answer, for as long as it lasts.
+        unreachable: bool,
     },
     /// It was refused; nothing was changed.
     #[error(transparent)]
@@ -112,7 +114,8 @@ impl<E: Failure> Failure for RunError<E> {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Held { .. } => FailureKind::Held,
-            Self::LeaseLost { .. } => FailureKind::Failed,
+            Self::LeaseLost { unreachable: true, .. } => FailureKind::Unreachable,
+            Self::LeaseLost { unreachable: false, .. } => FailureKind::Failed,
             Self::Refused(inner) => inner.kind(),
             Self::Ledger(inner) => inner.kind(),
             Self::Operation(inner) => inner.kind(),

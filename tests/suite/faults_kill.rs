@@ -8,17 +8,17 @@ const ROWS: u64 = 4_000;
 const MOMENTS: u32 = 20;
 
 /// Rows as they are when nothing happened.
-fn undisturbed(site: &Site, prepare: &dyn Fn(&Site, &str)) -> (Vec<Vec<String>>, Duration) {
+fn undisturbed(site: &Site, prepare: &dyn Fn(&Site, &str), more: &[&str]) -> (Vec<Vec<String>>, Duration) {
     words::init(site, "calm");
     prepare(site, "calm");
-    let took = words::load(site, &site.path("users.csv"), "calm", "users").code(0).took;
+    let took = site.fixtool(words::load_words(&site.path("users.csv"), "calm", "users", more)).code(0).took;
     (site.contents("calm", "users", "id"), took)
 }
 
 /// Kills loads at moments spread over their duration, resumes each, and compares.
 fn killed_and_resumed(site: &Site, prepare: &dyn Fn(&Site, &str), more: &[&str]) {
     let file = site.write("users.csv", words::users(ROWS));
-    let (wanted, took) = undisturbed(site, prepare);
+    let (wanted, took) = undisturbed(site, prepare, more);
     assert_eq!(wanted.len() as u64, ROWS);
     let (mut killed, mut resumed) = (0, 0);
     for moment in 0..MOMENTS {
@@ -39,7 +39,7 @@ fn killed_and_resumed(site: &Site, prepare: &dyn Fn(&Site, &str), more: &[&str])
             }
             Some(_) => {}
             // It was killed before it had begun.
-            None => drop(words::load(site, &file, &tenant, "users").code(0)),
+            None => drop(site.fixtool(words::load_words(&file, &tenant, "users", more)).code(0)),
         }
         let found = site.contents(&tenant, "users", "id");
         assert!(found == wanted, "killed at {place:.2} of {took:?}: {} rows of {ROWS}", found.len());

@@ -13,7 +13,7 @@ fn one_tenant_has_one_writer(site: &Site) {
     outputs.sort_by_key(|output| output.code);
     let [done, refused] = outputs;
     let done: Output = done.code(0);
-    let refused = refused.code(7).says(&["data.load"]);
+    let refused = refused.code(7).says(&["data load"]);
     let holder = refused.stderr.to_lowercase();
     assert!(holder.contains("tester") || holder.contains("holder") || holder.contains('@'), "who holds it:\n{refused}");
     assert_eq!(site.count("acme", "users"), ROWS, "{done}");

@@ -40,7 +40,9 @@ fn canonical(file: &Path) -> PathBuf {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     for ancestor in absolute.ancestors() {
         if let Ok(real) = ancestor.canonicalize() {
-            return absolute.strip_prefix(ancestor).map_or_else(|_| real.clone(), |rest| real.join(rest));
+            let rest = absolute.strip_prefix(ancestor).unwrap_or(Path::new(""));
+            // Joining an empty rest would end the path with a slash.
+            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
         }
     }
     absolute

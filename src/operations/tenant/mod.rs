@@ -13,7 +13,7 @@ pub mod set_tier;
 pub mod show;
 pub mod suspend;
 
-mod credential;
+pub mod credential;
 mod fixtures;
 mod settings;
 mod status;

@@ -21,7 +21,13 @@ pub(super) async fn perform(
 ) -> Result<Outcome, InitError> {
     let namespace = Namespace::of(&request.id);
     let outcome = match action {
-        Action::Register { tenant } => register(site, tenant).await?,
+        Action::Register { tenant } => {
+            // Before the first write: a tenant that can never be finished is not even begun.
+            if !site.database(&request.placement).await?.capabilities().may_create_namespaces {
+                return Err(InitError::MayNotCreate { placement: request.placement.clone() });
+            }
+            register(site, tenant).await?
+        }
         Action::Forget { id } => {
             let gone = site.catalog().delete_tenant(id).await?;
             Outcome::default().with("removed", u64::from(gone))

@@ -155,6 +155,11 @@ pub(super) fn decide(init: &Init, seen: &Snapshot) -> Result<Draft<Action>, Init
         Step { stage: 2, action: write_settings(target, pack, (&request.tier, tier)) },
     ];
     let mut notes = Vec::new();
+    if !seen.may_create_namespaces {
+        // The plan can be looked at by anybody; carrying it out needs the right.
+        let placement = &init.request.placement;
+        notes.push(format!("the database user may not make schemas on '{placement}': this plan would be refused"));
+    }
     if has_roles(seen.engine) && seen.may_create_roles {
         let roles = TenantRoles::of(&namespace, &seen.site);
         let statements = [roles.create(), roles.grant(&namespace)].concat();
@@ -218,9 +223,6 @@ fn may_begin(init: &Init, seen: &Snapshot) -> Result<(), InitError> {
     }
     if seen.namespace_exists {
         return Err(InitError::Occupied { namespace, placement, id: init.request.id.clone() });
-    }
-    if !seen.may_create_namespaces {
-        return Err(InitError::MayNotCreate { placement });
     }
     Ok(())
 }
