@@ -1,3 +1,5 @@
+//! Tests of packs: derivation, inverses, fingerprints, mistakes.
+
 use std::collections::HashSet;
 
 use indexmap::IndexMap;

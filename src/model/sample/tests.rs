@@ -1,3 +1,5 @@
+//! Tests of made-up records.
+
 use std::collections::{HashMap, HashSet};
 
 use super::*;

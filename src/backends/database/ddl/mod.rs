@@ -8,11 +8,11 @@
 //! What the database itself cannot say is written beside it, so that a structure that is read back
 //! is exactly the model it was made from: the rule behind a CHECK, in a comment.
 
+pub mod column_types;
 pub mod names;
-pub mod types;
 
+use self::column_types::{declared, default_sql, is_serial, unsupported};
 use self::names::{Kind, Names};
-use self::types::{declared, default_sql, is_serial, unsupported};
 use super::DatabaseError;
 use super::quote::{identifier, list, literal, qualified};
 use crate::model::{Column, Engine, ForeignKey, LogicalType, Model, Namespace, OnDelete, Table};
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn sqlite_gets_keys_as_indexes() {
-        insta::assert_snapshot!(rendered(Engine::Sqlite).replace(types::SQLITE_UUID, "UUID"), @r#"
+        insta::assert_snapshot!(rendered(Engine::Sqlite).replace(column_types::SQLITE_UUID, "UUID"), @r#"
         CREATE TABLE "users" (
             "id" uuid_text NOT NULL DEFAULT (UUID),
             "email" varchar(200) NOT NULL,

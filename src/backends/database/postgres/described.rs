@@ -1,7 +1,7 @@
 //! What the catalog says in SQL, said in the words of a model: types, defaults, and enums.
 
 use super::text;
-use crate::backends::database::ddl::types::model_text;
+use crate::backends::database::ddl::column_types::model_text;
 use crate::model::LogicalType;
 
 /// The logical type nearest to a type of PostgreSQL; `words` are the labels of its enum.

@@ -5,8 +5,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::error::translate;
 use super::scan;
+use crate::backends::database::ddl::column_types::{SQLITE_NOW, SQLITE_TODAY, SQLITE_UUID, model_text, of_sqlite};
 use crate::backends::database::ddl::names::Kind;
-use crate::backends::database::ddl::types::{SQLITE_NOW, SQLITE_TODAY, SQLITE_UUID, model_text, of_sqlite};
 use crate::backends::database::{DatabaseError, own_tables};
 use crate::model::{Column, ForeignKey, LogicalType, Model, OnDelete, Table, Value, literal};
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::stored::Stored;
 use super::{translate, value};
-use crate::backends::database::ddl::types::of_sqlite;
+use crate::backends::database::ddl::column_types::of_sqlite;
 use crate::backends::database::quote::{identifier, list};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind, Lookup, Select};
 use crate::model::{Engine, LogicalType, Row, Value};
