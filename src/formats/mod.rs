@@ -34,6 +34,7 @@ mod rejects;
 mod source;
 mod trouble;
 mod tsv;
+mod write;
 mod yaml;
 
 #[cfg(test)]
@@ -44,3 +45,4 @@ pub use digest::{FileDigest, digest_file};
 pub use error::{RecordError, SourceError};
 pub use record::{Record, RecordReader};
 pub use source::{Compression, Limits, NameParts, Source, SourceFormat, SourceOptions};
+pub use write::{RecordWriter, check_format, file_name};

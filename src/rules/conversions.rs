@@ -223,6 +223,16 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_says_the_same() {
+        let docs = include_str!("../../docs/loading.md");
+        for (name, text) in [("conversions", as_markdown()), ("functions", crate::rules::expression::as_markdown())] {
+            let begin = format!("<!-- {name} -->\n");
+            let block = docs.split_once(&begin).and_then(|(_, rest)| rest.split_once(&format!("<!-- /{name} -->")));
+            assert_eq!(block.map(|(block, _)| block), Some(text.as_str()), "{name} of docs/loading.md");
+        }
+    }
+
+    #[test]
     fn json_values_keep_to_their_kind() {
         let coerce = |logical: &str, raw: Raw<'_>| {
             Coercer::for_type(logical.parse().unwrap()).coerce(raw).map(|v| v.to_text()).map_err(|e| e.code)

@@ -26,7 +26,7 @@ use sqlparser::tokenizer::Token;
 use thiserror::Error;
 
 pub use eval::EvalFault;
-pub use functions::FUNCTIONS;
+pub use functions::{FUNCTIONS, as_markdown};
 pub use node::Kind;
 pub use sql::NotRenderable;
 

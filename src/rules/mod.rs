@@ -17,6 +17,7 @@ mod numbers;
 mod pipeline;
 mod reject;
 mod row_rule;
+pub mod rules_file;
 mod severity;
 
 pub use check::{CheckError, RecordCheck, Violation};
@@ -26,4 +27,5 @@ pub use mapping::{LookupNeed, MappedRecord, Mapping, MappingError, TypeMapping};
 pub use pipeline::{Pipeline, PipelineError, PipelineOptions, Shape};
 pub use reject::Reject;
 pub use row_rule::RowRule;
+pub use rules_file::{RuleFile, RuleFileError, TypeRules};
 pub use severity::Severity;

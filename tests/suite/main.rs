@@ -19,6 +19,7 @@ mod cli_documents;
 mod cli_settings;
 mod cli_streams;
 mod conformance;
+mod data_export;
 mod data_load;
 mod default_keys;
 mod documents;

@@ -286,7 +286,8 @@ fn format(text: &str) -> Result<SourceFormat, String> {
     text.parse().map_err(|_| "use csv, tsv, json, ndjson or yaml".to_owned())
 }
 
-fn compression(text: &str) -> Result<Compression, String> {
+/// A compression by its name.
+pub(super) fn compression(text: &str) -> Result<Compression, String> {
     match text {
         "none" => Ok(Compression::None),
         _ => Compression::of_ending(text).ok_or_else(|| "use none, gzip or zstd".to_owned()),

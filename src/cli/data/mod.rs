@@ -1,5 +1,6 @@
 //! `fixtool data …`: what the user may type about data.
 
+mod export;
 mod load;
 
 use clap::Subcommand;
@@ -11,6 +12,7 @@ use super::session::Session;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Load(load::Args),
+    Export(export::Args),
 }
 
 impl Command {
@@ -18,6 +20,7 @@ impl Command {
     pub async fn run(self, session: &Session) -> CommandResult {
         match self {
             Self::Load(args) => load::run(args, session).await,
+            Self::Export(args) => export::run(args, session).await,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::cli::fault::CommandResult;
 use crate::cli::run::OnSite;
 use crate::engine::{Failure, FailureKind, Operation};
+use crate::operations::data::export::Export;
 use crate::operations::data::load::Load;
 use crate::operations::tenant::init::Init;
 
@@ -45,7 +46,7 @@ macro_rules! operations {
 }
 
 // In the order of the command line.
-operations![Init, Load];
+operations![Init, Load, Export];
 
 #[cfg(test)]
 mod tests {

@@ -1,3 +1,4 @@
 //! Data of tenants: loading it.
 
+pub mod export;
 pub mod load;

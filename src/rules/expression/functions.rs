@@ -22,6 +22,15 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
     ("upper", "upper(text)"),
 ];
 
+/// The functions as a Markdown list, as docs/loading.md holds it.
+pub fn as_markdown() -> String {
+    let item = |(_, form): &(&str, &str)| match form.split_once(": ") {
+        Some((form, note)) => format!("- `{form}`: {note}\n"),
+        None => format!("- `{form}`\n"),
+    };
+    FUNCTIONS.iter().map(item).collect()
+}
+
 /// A function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Function {
