@@ -39,6 +39,7 @@ pub enum Access {
 
 /// What was probed at connect; never assumed from the engine's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and none follows from another")]
 pub struct Capabilities {
     /// Version as the server prints it: `15.18`, `3.50.2`.
     pub version: String,
@@ -85,7 +86,7 @@ pub struct Select {
     /// Which table.
     pub table: String,
     /// Which columns, with the logical type as which each is read.
-    pub columns: Vec<(String, crate::model::LogicalType)>,
+    pub columns: Vec<(String, LogicalType)>,
     /// Columns that give the order; empty for the physical order.
     pub order: Vec<String>,
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod addresses;
+mod catalog;
 mod keys;
 mod namespaces;
 mod structure;

@@ -1,5 +1,6 @@
 //! `postgres://` addresses, read as libpq reads them.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{EXAMPLES, InvalidAddress, PostgresAddress, SslMode, decode, encode, shorten};
@@ -69,17 +70,19 @@ impl PostgresAddress {
             text.push_str(if self.password.is_some() { ":***@" } else { "@" });
         }
         if let Some(host) = &self.host {
-            text.push_str(&if host.contains(':') { format!("[{host}]") } else { encode(host) });
+            let host = if host.contains(':') { format!("[{host}]") } else { encode(host) };
+            text.push_str(&host);
         }
         if let Some(port) = self.port {
-            text.push_str(&format!(":{port}"));
+            // Writing to a string cannot fail.
+            let _ = write!(text, ":{port}");
         }
         if let Some(database) = &self.database {
             text.push('/');
             text.push_str(&encode(database));
         }
         if self.ssl_mode != SslMode::default() {
-            text.push_str(&format!("?sslmode={}", self.ssl_mode.as_str()));
+            let _ = write!(text, "?sslmode={}", self.ssl_mode.as_str());
         }
         text
     }

@@ -1,5 +1,7 @@
 //! How logical types and defaults are written for each engine, and read back from SQLite.
 
+use std::fmt::Write as _;
+
 use crate::backends::database::quote::literal;
 use crate::backends::database::sqlite::value;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
@@ -59,7 +61,7 @@ fn native(engine: Engine, name: &str) -> Result<String, DatabaseError> {
         && name.chars().all(harmless)
         && balanced('(', ')')
         && balanced('[', ']')
-        && name.matches('"').count() % 2 == 0
+        && name.matches('"').count().is_multiple_of(2)
         && !one_name.contains(',');
     if good {
         return Ok(name.to_owned());
@@ -143,7 +145,11 @@ pub fn model_text(value: &Value) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// An error for what an engine cannot do.

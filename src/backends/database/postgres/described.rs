@@ -56,34 +56,40 @@ pub(super) fn default(expression: &str, logical: &LogicalType) -> Option<String>
     if number && expression.starts_with("nextval(") {
         return Some("serial()".to_owned());
     }
-    let Some(constant) = constant(expression) else {
-        return Some(format!("sql({expression})"));
+    let value = match constant(expression) {
+        Constant::Null => return None,
+        Constant::Text(constant) => text::value(&constant, logical),
+        Constant::No => None,
     };
-    let constant = constant?;
-    Some(match text::value(&constant, logical) {
-        Some(value) => model_text(&value),
-        None => format!("sql({expression})"),
-    })
+    Some(value.map_or_else(|| format!("sql({expression})"), |value| model_text(&value)))
 }
 
-/// The text of a constant: `'x'::text`, `5`, `true`, `(-1)`, `NULL::text`. The outer `None` for what
-/// is no constant, the inner one for NULL.
-fn constant(expression: &str) -> Option<Option<String>> {
+/// What an expression is, if it is a constant.
+enum Constant {
+    Null,
+    Text(String),
+    No,
+}
+
+/// The text of a constant: `'x'::text`, `5`, `true`, `(-1)`, `NULL::text`.
+fn constant(expression: &str) -> Constant {
     let expression = without_parentheses(expression);
     if let Some((literal, rest)) = leading_literal(expression) {
-        return (rest.is_empty() || is_cast(rest)).then_some(Some(literal));
+        return if rest.is_empty() || is_cast(rest) { Constant::Text(literal) } else { Constant::No };
     }
     let (head, cast) = expression.split_once("::").map_or((expression, ""), |(head, cast)| (head, cast));
     if !cast.is_empty() && !is_cast(&format!("::{cast}")) {
-        return None;
+        return Constant::No;
     }
     let head = without_parentheses(head);
-    if head.eq_ignore_ascii_case("null") {
-        return Some(None);
-    }
     let digits = head.strip_prefix('-').unwrap_or(head);
     let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    (number || matches!(head, "true" | "false")).then(|| Some(head.to_owned()))
+    match head {
+        _ if head.eq_ignore_ascii_case("null") => Constant::Null,
+        "true" | "false" => Constant::Text(head.to_owned()),
+        _ if number => Constant::Text(head.to_owned()),
+        _ => Constant::No,
+    }
 }
 
 /// `::` and the name of a type, to the end.
@@ -145,12 +151,12 @@ pub(super) fn without_parentheses(text: &str) -> &str {
     let mut depth = 0_i32;
     let mut quote = None;
     for c in inner.chars() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') => quote = Some(c),
-            (None, '(') => depth += 1,
-            (None, ')') => depth -= 1,
+        match c {
+            _ if quote == Some(c) => quote = None,
+            _ if quote.is_some() => {}
+            '\'' | '"' => quote = Some(c),
+            '(' => depth += 1,
+            ')' => depth -= 1,
             _ => {}
         }
         if depth < 0 {

@@ -27,7 +27,7 @@ WHERE n.nspname = $1 AND d.classid = 'pg_catalog.pg_class'::regclass AND d.objsu
                   AND e.objid = c.oid AND e.objsubid = 0 AND e.deptype = 'e')
 ORDER BY c.oid";
 
-pub(super) const COLUMNS: &str = "\
+const COLUMNS: &str = "\
 SELECT a.attrelid::bigint AS owner, a.attname::text AS name,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS required,
        a.attidentity <> '' AS identity,
@@ -40,7 +40,7 @@ LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attn
 WHERE a.attrelid = ANY ($1::bigint[]::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 ORDER BY a.attrelid, a.attnum";
 
-pub(super) const CONSTRAINTS: &str = "\
+const CONSTRAINTS: &str = "\
 SELECT k.conrelid::bigint AS owner, k.contype::text AS kind, k.conname::text AS name,
        k.confdeltype::text AS action, t.relname::text AS target, t.relnamespace = c.relnamespace AS here,
        pg_catalog.pg_get_expr(k.conbin, k.conrelid) AS expression,
@@ -58,7 +58,7 @@ WHERE k.conrelid = ANY ($1::bigint[]::oid[]) AND k.contype IN ('p', 'u', 'f', 'c
 ORDER BY k.conrelid, k.oid";
 
 /// Whole indexes on plain columns; what else there is, a model does not know.
-pub(super) const INDEXES: &str = "\
+const INDEXES: &str = "\
 SELECT i.indrelid::bigint AS owner, i.indisunique AS is_unique,
        ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY o(number, place)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = o.number
@@ -72,6 +72,12 @@ WHERE i.indrelid = ANY ($1::bigint[]::oid[]) AND i.indpred IS NULL AND i.indexpr
                   AND d.objid = i.indexrelid AND d.refclassid = 'pg_catalog.pg_constraint'::regclass
                   AND d.deptype = 'i')
 ORDER BY i.indrelid, i.indexrelid";
+
+/// The queries that read a structure, for a look at their plans. The first takes the schema's name,
+/// the others the ids of its tables.
+pub fn queries() -> [&'static str; 4] {
+    [TABLES, COLUMNS, CONSTRAINTS, INDEXES]
+}
 
 impl Postgres {
     /// The structure of one namespace.

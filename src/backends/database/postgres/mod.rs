@@ -26,6 +26,7 @@ use super::connect::Limits;
 use super::{Access, Capabilities, DatabaseError};
 
 pub(crate) use error::translate;
+pub use introspect::queries as introspect_queries;
 
 /// One database of a PostgreSQL server. Clones share the pool.
 #[derive(Debug, Clone)]

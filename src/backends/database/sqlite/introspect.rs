@@ -60,7 +60,7 @@ async fn table(
     if let [(_, one)] = key.as_slice()
         && let Some(column) = table.columns.get_mut(one)
         && !without_row_ids
-        && columns.iter().any(|row| is_row_id(row))
+        && columns.iter().any(is_row_id)
     {
         column.default = Some("serial()".to_owned());
         if let Some(logical) = scan::noted_type(sql).and_then(|noted| noted.parse().ok()) {

@@ -116,9 +116,11 @@ fn words(inside: &[Placed]) -> Option<(String, Vec<String>)> {
         Token::Name(name) | Token::Word(name) => name.clone(),
         _ => return None,
     };
-    let opens = is_word(tokens.next()?, "in") && *tokens.next()? == Token::Symbol('(');
+    if !is_word(tokens.next()?, "in") || *tokens.next()? != Token::Symbol('(') {
+        return None;
+    }
     let mut words = Vec::new();
-    while opens {
+    loop {
         let Token::Literal(word) = tokens.next()? else { return None };
         if word.is_empty() || word.trim() != word || word.contains([',', '(', ')']) {
             return None;
@@ -130,7 +132,6 @@ fn words(inside: &[Placed]) -> Option<(String, Vec<String>)> {
             _ => return None,
         }
     }
-    None
 }
 
 fn tokens(statement: &str) -> Vec<Placed> {

@@ -79,10 +79,10 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         drop(first);
-        let writing = waiting.await.unwrap().unwrap();
+        let leave = waiting.await.unwrap().unwrap();
         assert!(quiet(file).is_none());
         assert!(quiet(Path::new("/nowhere/other.db")).is_some());
-        drop(writing);
+        drop(leave);
         assert!(quiet(file).is_some());
     }
 }

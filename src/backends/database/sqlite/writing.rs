@@ -47,13 +47,13 @@ impl Writer for Sqlite {
 
     async fn drop_namespace(&self, namespace: &Namespace) -> Result<(), DatabaseError> {
         self.refuse_if_reading()?;
-        self.refuse_own_file(namespace)?;
+        refuse_own_file(namespace)?;
         self.remove(&self.file(namespace)?).await
     }
 
     async fn rename_namespace(&self, from: &Namespace, to: &Namespace) -> Result<(), DatabaseError> {
         self.refuse_if_reading()?;
-        self.refuse_own_file(from)?;
+        refuse_own_file(from)?;
         let (old, new) = (self.file(from)?, self.file(to)?);
         if !old.is_file() {
             return Err(missing(from));
@@ -98,15 +98,6 @@ impl Sqlite {
         Ok(())
     }
 
-    /// The address's own file holds the catalog: it is nobody's to remove or to move.
-    fn refuse_own_file(&self, namespace: &Namespace) -> Result<(), DatabaseError> {
-        if namespace.as_str() == "main" {
-            let message = "the file that the address names cannot be dropped or renamed";
-            return Err(DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Unsupported, message));
-        }
-        Ok(())
-    }
-
     async fn remove(&self, file: &Path) -> Result<(), DatabaseError> {
         self.close_file(file).await;
         // The companions go first: a log that is left behind would be taken for the log of the next
@@ -120,6 +111,15 @@ impl Sqlite {
         }
         if file.parent().is_some_and(Path::exists) { sync_folder(file) } else { Ok(()) }
     }
+}
+
+/// The address's own file holds the catalog: it is nobody's to remove or to move.
+fn refuse_own_file(namespace: &Namespace) -> Result<(), DatabaseError> {
+    if namespace.as_str() == "main" {
+        let message = "the file that the address names cannot be dropped or renamed";
+        return Err(DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Unsupported, message));
+    }
+    Ok(())
 }
 
 /// Makes the file, for its owner alone; `false` if it was there.
