@@ -1,8 +1,6 @@
-//! Checks the built-in pack down to its first data.
+//! Checks a pack, by name or folder, down to its last record of first data.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it found")]
-
-use std::path::Path;
 
 use fixtool::engine::Query;
 use fixtool::operations::pack::Packs;
@@ -10,15 +8,18 @@ use fixtool::operations::pack::check::Check;
 
 #[tokio::main]
 async fn main() -> miette::Result<()> {
-    let reader = Packs { folder: Path::new(".fixtool/packs").to_owned() };
-
-    // A query gets a session that can only read, so it works for a user who may not write.
-    let query = Check { pack: "spotify-ai-agent".to_owned() };
-    let view = query.observe(&reader).await?;
-
-    println!("{} is right, digest {}", view.pack, view.digest);
-    for version in &view.versions {
-        println!("{}: {} tables, {} records", version.version, version.tables, version.records);
+    let pack = std::env::args().nth(1).unwrap_or_else(|| "spotify-ai-agent".to_owned());
+    let packs = Packs { folder: "packs".into() };
+    // A pack with mistakes is an error that names each of them with file, line and column.
+    let view = Check { pack }.observe(&packs).await?;
+    for checked in &view.versions {
+        println!(
+            "{} {}: {} tables, {} steps, {} records of first data",
+            view.pack, checked.version, checked.tables, checked.steps, checked.records
+        );
+    }
+    for note in &view.notes {
+        println!("note: {note}");
     }
     Ok(())
 }

@@ -1,8 +1,6 @@
-//! Lists the packs that are built in and those below `./.fixtool/packs`.
+//! Lists the packs that tenants can be made from.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it found")]
-
-use std::path::Path;
 
 use fixtool::engine::Query;
 use fixtool::operations::pack::Packs;
@@ -10,15 +8,14 @@ use fixtool::operations::pack::list::List;
 
 #[tokio::main]
 async fn main() -> miette::Result<()> {
-    let reader = Packs { folder: Path::new(".fixtool/packs").to_owned() };
-
-    // A query gets a session that can only read, so it works for a user who may not write.
-    let query = List;
-    let view = query.observe(&reader).await?;
-
+    let packs = Packs { folder: "packs".into() };
+    let view = List.observe(&packs).await?;
     for pack in &view.packs {
-        println!("{pack:?}");
+        let versions: Vec<String> = pack.versions.iter().map(ToString::to_string).collect();
+        println!("{}: {} tables in {}, {}", pack.name, pack.tables, versions.join(", "), pack.origin);
+        if let Some(problem) = &pack.problem {
+            println!("  {problem}");
+        }
     }
-    println!("{} packs", view.packs.len());
     Ok(())
 }

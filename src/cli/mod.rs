@@ -36,6 +36,7 @@
 mod completions;
 mod config;
 mod data;
+mod demo;
 mod doctor;
 pub mod exit_code;
 mod explain;
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Pack(pack::Command),
     #[command(subcommand)]
+    Demo(demo::Command),
+    #[command(subcommand)]
     Config(config::Command),
     Doctor(doctor::Args),
     #[command(subcommand)]
@@ -113,6 +116,7 @@ impl Command {
             Self::Tenant(command) => command.run(session).await,
             Self::Data(command) => command.run(session).await,
             Self::Pack(command) => command.run(session).await,
+            Self::Demo(command) => command.run(session).await,
             Self::Config(command) => command.run(session).await,
             Self::Doctor(args) => doctor::run(args, session).await,
             Self::Op(command) => command.run(session).await,
