@@ -39,3 +39,4 @@ mod pack;
 mod pack_introspect;
 mod refused_plans;
 mod support_itself;
+mod tenant;

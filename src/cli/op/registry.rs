@@ -5,7 +5,15 @@ use crate::cli::run::OnSite;
 use crate::engine::{Failure, FailureKind, Operation};
 use crate::operations::data::export::Export;
 use crate::operations::data::load::Load;
+use crate::operations::tenant::adopt::Adopt;
+use crate::operations::tenant::credential_rotate::CredentialRotate;
+use crate::operations::tenant::credential_set::CredentialSet;
+use crate::operations::tenant::drop::Drop;
 use crate::operations::tenant::init::Init;
+use crate::operations::tenant::rename::Rename;
+use crate::operations::tenant::resume::Resume;
+use crate::operations::tenant::set_tier::SetTier;
+use crate::operations::tenant::suspend::Suspend;
 
 /// Something to do with an operation whose type only its name tells.
 pub trait Visit: Sized {
@@ -46,7 +54,7 @@ macro_rules! operations {
 }
 
 // In the order of the command line.
-operations![Init, Load, Export];
+operations![Init, SetTier, Suspend, Resume, Rename, Drop, Adopt, CredentialSet, CredentialRotate, Load, Export];
 
 #[cfg(test)]
 mod tests {
