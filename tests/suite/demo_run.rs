@@ -6,7 +6,8 @@ use crate::support::Site;
 fn the_workflow_runs_in_a_folder_of_its_own_when_nothing_is_configured() {
     let mut site = Site::sqlite();
     std::fs::create_dir(site.path("temporary")).expect("a folder");
-    site.set("TMPDIR", site.path("temporary").display().to_string());
+    let temporary = site.path("temporary").display().to_string();
+    site.set("TMPDIR", temporary);
     let shown = site.line("demo run complete-workflow --records 600 -o json").code(0).json();
     assert_eq!((shown["records"].as_u64(), shown["database"].as_str()), (Some(600), Some("temporary")));
     assert_eq!(shown["steps"].as_array().map(Vec::len), Some(6), "{shown}");
@@ -44,7 +45,10 @@ fn a_demonstration_that_is_stopped_leaves_nothing_behind() {
 fn a_dry_run_only_prints_and_other_scenarios_are_still_to_come() {
     let site = Site::sqlite();
     let shown = site.line("demo run complete-workflow --dry-run").code(0);
-    assert!(shown.stdout.contains("fixtool data load DIR") && shown.stdout.contains("nothing was carried out"), "{shown}");
+    assert!(
+        shown.stdout.contains("fixtool data load DIR") && shown.stdout.contains("nothing was carried out"),
+        "{shown}"
+    );
     for scenario in ["performance-benchmark --tenant-count 5", "integration-tests", "full-demo"] {
         site.line(&format!("demo run {scenario}")).code(2).says(&["is not available yet"]);
     }

@@ -23,8 +23,12 @@ fn the_built_in_pack_is_listed_shown_and_right() {
     site.line("pack show spotfy-ai-agent").code(2).says(&["did you mean 'spotify-ai-agent'?"]);
 
     let checked = site.line("pack check spotify-ai-agent -o json").code(0).json();
-    let records: Vec<u64> =
-        checked["versions"].as_array().expect("versions").iter().map(|v| v["records"].as_u64().expect("a number")).collect();
+    let records: Vec<u64> = checked["versions"]
+        .as_array()
+        .expect("versions")
+        .iter()
+        .map(|v| v["records"].as_u64().expect("a number"))
+        .collect();
     assert_eq!(records, [17, 18, 18, 18]);
     assert_eq!(checked["notes"], serde_json::json!([]));
     assert!(!site.path(".fixtool").exists(), "looking at packs opens no database");
@@ -57,7 +61,10 @@ fn every_mistake_is_named_with_its_place() {
     let site = Site::sqlite();
     site.line("pack new mine --yes").code(0);
     let model = site.read("packs/mine/1.0.0/model.yaml");
-    site.write("packs/mine/1.0.0/model.yaml", model.replace("default: user", "default: usr").replace("[updated_at, id]", "[updatd_at]"));
+    site.write(
+        "packs/mine/1.0.0/model.yaml",
+        model.replace("default: user", "default: usr").replace("[updated_at, id]", "[updatd_at]"),
+    );
     let failed = site.line("pack check mine").code(2);
     failed.says(&["1.0.0/model.yaml:8:66", "'usr'", "1.0.0/model.yaml:12:13", "did you mean 'updated_at'?"]);
     let error = site.line("pack check mine -o json").code(2).error_json();
