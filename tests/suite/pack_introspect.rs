@@ -44,24 +44,24 @@ fn introspected(address: &str, namespace: &str) -> Model {
 fn pgbench_becomes_a_pack() {
     let site = Site::postgres();
     make(&site, "bench", "pgbench.sql");
-    site.line("pack introspect bench --dry-run").code(0);
+    site.line("fixtool pack introspect bench --dry-run").code(0);
     assert!(!site.path("packs").exists());
-    site.line("pack introspect bench --yes").code(0).says(&["'pgbench_history' has no key"]);
-    site.line("pack check bench").code(0);
+    site.line("fixtool pack introspect bench --yes").code(0).says(&["'pgbench_history' has no key"]);
+    site.line("fixtool pack check bench").code(0);
     let pack = written(&site, "packs/bench");
     let model = pack.model(pack.newest()).expect("a model");
     assert_eq!(model.tables.len(), 4);
     assert_eq!(model.tables["pgbench_accounts"].columns["bid"].references.as_deref(), Some("pgbench_branches.bid"));
     assert_eq!(fingerprint(model), fingerprint(&introspected(&site.database().url(), "bench")));
-    site.line("pack introspect bench --yes").code(6).says(&["exists already"]);
+    site.line("fixtool pack introspect bench --yes").code(6).says(&["exists already"]);
 }
 
 #[test]
 fn pagila_becomes_a_pack() {
     let site = Site::postgres();
     make(&site, "pagila", "pagila.sql");
-    site.line("pack introspect pagila --name video-shop --output-path shop --yes").code(0);
-    let checked = site.line("pack check ./shop -o json").code(0).json();
+    site.line("fixtool pack introspect pagila --name video-shop --output-path shop --yes").code(0);
+    let checked = site.line("fixtool pack check ./shop -o json").code(0).json();
     let notes = checked["notes"].to_string();
     assert!(notes.contains("store, staff") && notes.contains("circle"), "{notes}");
     let pack = written(&site, "shop");
@@ -91,7 +91,7 @@ fn chinook_becomes_a_pack_on_both_engines_and_the_pack_a_tenant() {
     for (site, address) in cases {
         let words = ["pack", "introspect", "chinook", "--from-database", &address, "--yes"];
         site.fixtool(words).code(0);
-        site.line("pack check chinook").code(0);
+        site.line("fixtool pack check chinook").code(0);
         let pack = written(site, "packs/chinook");
         let model = pack.model(pack.newest()).expect("a model");
         assert_eq!(model.tables.len(), 11, "{:?}", model.tables.keys());
@@ -103,11 +103,11 @@ fn chinook_becomes_a_pack_on_both_engines_and_the_pack_a_tenant() {
 fn what_is_not_there_is_said() {
     let site = Site::postgres();
     psql(&site.database().url(), "CREATE SCHEMA hollow");
-    site.line("pack introspect nowhere --yes").code(2).says(&["there is no schema 'nowhere'"]);
-    site.line("pack introspect hollow --yes").code(2).says(&["'hollow' has no tables"]);
+    site.line("fixtool pack introspect nowhere --yes").code(2).says(&["there is no schema 'nowhere'"]);
+    site.line("fixtool pack introspect hollow --yes").code(2).says(&["'hollow' has no tables"]);
     site.fixtool(["pack", "introspect", "x'; drop schema hollow; --", "--name", "x", "--yes"]).code(2);
-    site.line("pack introspect hollow --name Hollow --yes").code(2).says(&["is no name for a pack"]);
+    site.line("fixtool pack introspect hollow --name Hollow --yes").code(2).says(&["is no name for a pack"]);
     let sqlite = Site::sqlite();
-    sqlite.line("pack introspect shop --yes").code(2).says(&["there is no file 'shop'"]);
+    sqlite.line("fixtool pack introspect shop --yes").code(2).says(&["there is no file 'shop'"]);
     assert!(!sqlite.path("packs").exists());
 }
