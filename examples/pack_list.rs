@@ -1,6 +1,10 @@
-//! Lists the packs that tenants can be made from.
+//! Lists the packs that are built in and those below `./.fixtool/packs`.
+//!
+//! A folder with the name of a built-in pack is not listed: the built-in one is meant by that name.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it found")]
+
+use std::path::Path;
 
 use fixtool::engine::Query;
 use fixtool::operations::pack::Packs;
@@ -8,14 +12,15 @@ use fixtool::operations::pack::list::List;
 
 #[tokio::main]
 async fn main() -> miette::Result<()> {
-    let packs = Packs { folder: "packs".into() };
-    let view = List.observe(&packs).await?;
+    let reader = Packs { folder: Path::new(".fixtool/packs").to_owned() };
+
+    // A query gets a session that can only read, so it works for a user who may not write.
+    let query = List;
+    let view = query.observe(&reader).await?;
+
     for pack in &view.packs {
-        let versions: Vec<String> = pack.versions.iter().map(ToString::to_string).collect();
-        println!("{}: {} tables in {}, {}", pack.name, pack.tables, versions.join(", "), pack.origin);
-        if let Some(problem) = &pack.problem {
-            println!("  {problem}");
-        }
+        println!("{pack:?}");
     }
+    println!("{} packs", view.packs.len());
     Ok(())
 }

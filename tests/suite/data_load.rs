@@ -220,7 +220,7 @@ fn a_dry_run_foresees_what_the_load_would_find(site: &Site) {
 fn rows_come_from_another_database(site: &Site) {
     words::init(site, "acme");
     words::init(site, "source");
-    site.write("users.csv", users(0..25, "O'Brien, \"Zoë\"", 1));
+    site.write("users.csv", users(0..25, "\"O'Brien, \"\"Zoë\"\"\"", 1));
     site.line("fixtool data load users.csv --tenant source --data-types users").code(0);
     let url = match site.engine() {
         crate::support::Engine::Postgres => site.database().url(),

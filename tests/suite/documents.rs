@@ -75,7 +75,7 @@ fn old_lines() -> Vec<(String, String, String)> {
 
 /// The lines of the table run one after the other on one site, as an administrator moves over.
 fn every_line_of_the_table_of_old_lines_runs(site: &Site) {
-    words::fixtures(site, "fixtures");
+    words::fixtures_of_the_newest(site, "fixtures");
     let lines = old_lines();
     let now: Vec<_> = lines.iter().filter(|(_, _, since)| since == "now").collect();
     assert!(now.len() >= 3 && lines.len() > 10, "{lines:?}");
@@ -89,7 +89,7 @@ fn every_line_of_the_table_of_old_lines_runs(site: &Site) {
 
 /// The old names of flags are understood where they differ.
 fn the_old_names_of_flags_are_understood(site: &Site) {
-    words::fixtures(site, "fixtures");
+    words::fixtures_of_the_newest(site, "fixtures");
     for line in [
         "fixtool tenant init --tenant-id acme --tier enterprise --initialize-data --admin-email ada@example.com --yes",
         "fixtool data load --tenant-id acme --data-types users,ai_sessions,content --source-path ./fixtures --batch-size 100 \

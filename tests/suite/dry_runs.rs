@@ -82,7 +82,7 @@ fn looking_changes_nothing(site: &Site) {
         "doctor",
         "config show",
         "tenant credential list acme",
-        "data export --tenant acme --data-types users --out -",
+        "data export --tenant acme --data-types users --output-dir -",
     ] {
         let mut command = site.command();
         command.args(line.split(' ')).envs(reader.iter().map(|(name, value)| (name, value)));

@@ -19,7 +19,9 @@ fn the_built_in_pack_is_listed_shown_and_right() {
     assert_eq!(base["model"]["tables"].as_object().expect("tables").len(), 1);
     assert!(base["model"]["tables"]["ai_sessions"].is_object());
     site.line("fixtool pack show --table usrs").code(2).says(&["no table 'usrs'", "did you mean 'users'?"]);
-    site.line("fixtool pack show --version 9.9.9").code(2).says(&["has no version 9.9.9", "1.0.0, 1.1.0, 1.2.0, 2.0.0"]);
+    site.line("fixtool pack show --version 9.9.9")
+        .code(2)
+        .says(&["has no version 9.9.9", "1.0.0, 1.1.0, 1.2.0, 2.0.0"]);
     site.line("fixtool pack show spotfy-ai-agent").code(2).says(&["did you mean 'spotify-ai-agent'?"]);
 
     let checked = site.line("fixtool pack check spotify-ai-agent -o json").code(0).json();

@@ -14,7 +14,7 @@ use crate::operations::op::log::{Log, LogView, Request};
 const EXAMPLES: &str = "Examples:
   fixtool op log
   fixtool op log --tenant acme --limit 5
-  fixtool op log --operation 'data load' --status failed
+  fixtool op log --operation data.load --status failed
   fixtool op log -o ndjson
 ";
 

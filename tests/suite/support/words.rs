@@ -104,3 +104,26 @@ pub fn fixtures(site: &Site, folder: &str) {
 pub fn let_leases_expire(site: &Site) {
     site.catalog("UPDATE fixtool.lease SET expires_at = '2000-01-01T00:00:00.000000Z'");
 }
+
+/// The same for tables of the pack's newest version, which is what `tenant init` makes unless told otherwise.
+pub fn fixtures_of_the_newest(site: &Site, folder: &str) {
+    fixtures(site, folder);
+    let users: String = site
+        .read(format!("{folder}/users.csv"))
+        .replacen(",name,", ",display_name,username,", 1)
+        .lines()
+        .enumerate()
+        .map(|(number, line)| match number {
+            0 => format!("{line}\n"),
+            _ => {
+                let mut fields: Vec<&str> = line.splitn(4, ',').collect();
+                let (name, username) = (fields[2].to_owned(), fields[1].to_owned());
+                fields[2] = &name;
+                format!("{},{},{name},{username},{}\n", fields[0], fields[1], fields[3])
+            }
+        })
+        .collect();
+    site.write(format!("{folder}/users.csv"), users);
+    let sessions = site.read(format!("{folder}/ai_sessions.csv")).replace(",chat,", ",general,");
+    site.write(format!("{folder}/ai_sessions.csv"), sessions);
+}

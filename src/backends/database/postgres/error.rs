@@ -18,8 +18,8 @@ pub(crate) fn translate(error: sqlx::Error) -> DatabaseError {
         sqlx::Error::Io(cause) => new(DatabaseErrorKind::Unreachable, format!("the connection failed: {cause}"))
             .with_help("check that the server runs and that host and port are right: 'fixtool doctor'"),
         sqlx::Error::Tls(cause) => untrusted(&cause.to_string()),
-        sqlx::Error::PoolTimedOut => new(DatabaseErrorKind::Unreachable, "no connection became free in time".into())
-            .with_help("raise DATABASE_POOL_SIZE, or lower --concurrency"),
+        sqlx::Error::PoolTimedOut => new(DatabaseErrorKind::Unreachable, "no connection could be had in time".into())
+            .with_help("check that the server answers: 'fixtool doctor'; if it does, raise DATABASE_POOL_SIZE"),
         sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
             new(DatabaseErrorKind::Unreachable, "the connection was closed".into())
         }

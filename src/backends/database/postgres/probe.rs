@@ -74,9 +74,20 @@ async fn answering(address: &PostgresAddress, access: Access, limits: &Limits) -
             }
         }
     }
-    Err(last.unwrap_or_else(|| {
+    let mut error = last.unwrap_or_else(|| {
         DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unreachable, "no way to connect was tried")
-    }))
+    });
+    if error.kind == DatabaseErrorKind::Unreachable {
+        error.message = format!("{} does not answer: {}", place(address), error.message);
+    }
+    Err(error)
+}
+
+/// Host and port, as a person would look for them.
+fn place(address: &PostgresAddress) -> String {
+    let defaults = PgConnectOptions::new_without_pgpass();
+    let host = address.host.as_deref().unwrap_or_else(|| defaults.get_host());
+    format!("{host}:{}", address.port.unwrap_or_else(|| defaults.get_port()))
 }
 
 async fn open(options: &PgConnectOptions, limits: &Limits) -> Result<PgConnection, DatabaseError> {

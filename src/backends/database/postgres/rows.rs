@@ -32,13 +32,16 @@ impl Postgres {
 
     /// Columns that a query gives, with the logical types nearest to theirs.
     pub(super) async fn columns_of(&self, sql: &str) -> Result<Vec<(String, LogicalType)>, DatabaseError> {
-        let mut transaction = self.begin(&Namespace("public".to_owned())).await?;
+        let namespace = Namespace("public".to_owned());
+        let mut transaction = self.acquire(&namespace).await?;
+        run(&mut transaction, self.begin_sql(&namespace)).await?;
+        // What was prepared stays with its connection; this one is closed, so nobody meets it again.
+        transaction.close_on_drop();
         let sql = without_end(sql);
         let described = (&mut *transaction)
             .prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql.to_owned())))
             .await
             .map_err(translate)?;
-        run(&mut transaction, "DEALLOCATE ALL".to_owned()).await?;
         let names: Vec<(String, i64)> = described
             .columns()
             .iter()
@@ -59,7 +62,7 @@ impl Postgres {
             .map_err(translate)?;
             columns.push((name, described::logical(&type_name, words)));
         }
-        transaction.rollback().await.map_err(translate)?;
+        run(&mut transaction, "ROLLBACK".to_owned()).await?;
         Ok(columns)
     }
 
