@@ -80,8 +80,7 @@ fn every_line_of_the_table_of_old_lines_runs(site: &Site) {
     let now: Vec<_> = lines.iter().filter(|(_, _, since)| since == "now").collect();
     assert!(now.len() >= 3 && lines.len() > 10, "{lines:?}");
     for (_, new, _) in &now {
-        // The old scripts asked nothing; here a script says so with one word.
-        site.line(&format!("{new} --yes")).code(0);
+        site.line(new).code(0);
     }
     assert!(site.count("acme", "users") > 100 && site.count("acme", "content_generated") > 0);
     assert!(!site.has_namespace("trial"), "the demo leaves nothing behind");
@@ -91,9 +90,9 @@ fn every_line_of_the_table_of_old_lines_runs(site: &Site) {
 fn the_old_names_of_flags_are_understood(site: &Site) {
     words::fixtures_of_the_newest(site, "fixtures");
     for line in [
-        "fixtool tenant init --tenant-id acme --tier enterprise --initialize-data --admin-email ada@example.com --yes",
+        "fixtool tenant init --tenant-id acme --tier enterprise --initialize-data --admin-email ada@example.com",
         "fixtool data load --tenant-id acme --data-types users,ai_sessions,content --source-path ./fixtures --batch-size 100 \
-         --validate-data --yes",
+         --validate-data",
     ] {
         site.line(line).code(0);
     }

@@ -91,10 +91,11 @@ fn what_destroys_wants_the_name(site: &Site) {
     assert!(!site.has_namespace("acme"));
 }
 
+/// What only adds needs no consent; what changes something does, and nobody is there to be asked.
 fn without_a_terminal_nothing_asks(site: &Site) {
     words::init(site, "acme");
     let file = site.write("users.csv", words::users(10));
-    let mut load = words::load_words(&file, "acme", "users", &[]);
+    let mut load = words::load_words(&file, "acme", "users", &["--on-conflict", "overwrite"]);
     load.retain(|word| *word != "--yes");
     site.fixtool(load).code(6).says(&["--yes"]);
     assert_eq!(site.count("acme", "users"), 0);
