@@ -70,6 +70,26 @@ impl Catalog {
     }
 }
 
+/// Whether a holder is a process of this machine that is no more: then nobody has to wait until its
+/// lease expires. Of a holder on another machine only its lease can tell.
+fn has_died(holder: &str, asking: &str) -> bool {
+    let parts = |text: &str| {
+        let (who, pid) = text.rsplit_once(" pid ")?;
+        let (_, host) = who.rsplit_once('@')?;
+        Some((host.to_owned(), pid.parse::<u32>().ok()?))
+    };
+    match (parts(holder), parts(asking)) {
+        (Some((there, pid)), Some((here, own))) => {
+            let processes = std::path::Path::new("/proc");
+            there == here
+                && pid != own
+                && processes.join(own.to_string()).exists()
+                && !processes.join(pid.to_string()).exists()
+        }
+        _ => false,
+    }
+}
+
 fn milliseconds(request: &LeaseRequest) -> i64 {
     i64::try_from(request.ttl.as_millis()).unwrap_or(i64::MAX).clamp(1, 31_536_000_000)
 }
@@ -82,6 +102,12 @@ impl Leases for Catalog {
                 return Ok(LeaseAnswer::Granted);
             }
             if let Some(held) = self.lease(&request.target).await? {
+                if has_died(&held.holder, &request.holder) {
+                    let sql = "DELETE FROM fixtool.lease WHERE target = $1 AND run = $2 AND holder = $3".to_owned();
+                    let key = [&held.target, &held.run, &held.holder].map(|text| text.as_str().into());
+                    self.change_lease(sql, key.into()).await?;
+                    continue;
+                }
                 return Ok(LeaseAnswer::Held {
                     holder: held.holder,
                     operation: held.operation,
@@ -113,5 +139,21 @@ impl Leases for Catalog {
         let key = [&request.target, &request.run, &request.holder].map(|text| text.as_str().into());
         self.change_lease(sql, key.into()).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_process_of_this_machine_is_known_to_have_died() {
+        let own = format!("me@here pid {}", std::process::id());
+        // Linux gives no process an id beyond four million.
+        assert!(has_died("you@here pid 4194999", &own) || !std::path::Path::new("/proc/self").exists());
+        assert!(!has_died("you@there pid 4194999", &own));
+        assert!(!has_died(&own, &own));
+        assert!(!has_died("you@here pid 1", &own));
+        assert!(!has_died("somebody", &own));
     }
 }

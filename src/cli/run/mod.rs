@@ -68,7 +68,7 @@ where
 {
     let reader = session.reader().await?;
     let source = match &flags.plan.plan {
-        Some(path) => Source::Saved(path.clone()),
+        Some(path) => Source::Saved(path.clone(), reader.site_id().to_owned()),
         None => Source::Operations(operations(&reader).await?),
     };
     road::travel(session, flags, source, readable(reader), || writable(session)).await
@@ -93,7 +93,7 @@ where
 {
     let ledger = Arc::new(MemoryLedger::default());
     let source = match &flags.plan.plan {
-        Some(path) => Source::Saved(path.clone()),
+        Some(path) => Source::Saved(path.clone(), operation.target().site),
         None => Source::Operations(vec![operation]),
     };
     let readable = Readable { reader: Arc::new(reader), ledger: ledger.clone() };

@@ -175,17 +175,17 @@ async fn foresee<O: Operation>(
 }
 
 /// Takes plans out of a file; each operation is made again from what its plan says was meant.
-pub fn saved<O: Rebuild>(path: &Path) -> Result<Vec<Planned<O>>, Fault> {
+pub fn saved<O: Rebuild>(path: &Path, site: &str) -> Result<Vec<Planned<O>>, Fault> {
     let file = PlanFile::load(path)?;
     if let Some(planned) = file.operation().filter(|name| *name != O::NAME) {
-        return Err(
-            crate::engine::Refusal::OtherOperation { planned: planned.to_owned(), actual: O::NAME.to_owned() }.into()
-        );
+        return Err(Refusal::OtherOperation { planned: planned.to_owned(), actual: O::NAME.to_owned() }.into());
     }
     let mut planned = Vec::new();
     for plan in file.plans::<O::Action>()? {
         let request = request_of::<O>(plan.request.clone(), &plan.target.name)?;
-        let operation = Arc::new(O::rebuild(request, plan.target.clone()));
+        // On the site of this session: a plan that was made for another one is refused.
+        let here = Target { site: site.to_owned(), ..plan.target.clone() };
+        let operation = Arc::new(O::rebuild(request, here));
         planned.push(Planned::of(operation, Ok(Made { plan, freshness: None, foreseen: None })));
     }
     Ok(planned)

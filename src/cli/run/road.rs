@@ -49,8 +49,8 @@ struct PlansDocument {
 pub enum Source<O> {
     /// Operations to be planned.
     Operations(Vec<O>),
-    /// Plans that were saved.
-    Saved(std::path::PathBuf),
+    /// Plans that were saved, and the site of this session.
+    Saved(std::path::PathBuf, String),
 }
 
 /// From operations to the exit code. `open` is called only for approved plans.
@@ -64,7 +64,7 @@ pub async fn travel<O: Rebuild + 'static>(
     let options = carry::options(&flags.fleet, session.settings.concurrency)?;
     let only_look = flags.plan.dry_run;
     let planned = match source {
-        Source::Saved(path) => plans::saved::<O>(&path)?,
+        Source::Saved(path, site) => plans::saved::<O>(&path, &site)?,
         Source::Operations(operations) if only_look => {
             let sink = session.console.sink(O::NAME, operations.len());
             let watched = (sink, session.signals.token());

@@ -267,9 +267,12 @@ async fn a_saved_plan_is_carried_out_once() {
         let plan = PlanFlags { plan: Some(path.clone()), ..PlanFlags::default() };
         RunFlags { plan, fleet: FleetFlags::default(), target_named: false }
     };
-    assert_eq!(place.go(saved(), Source::Saved(path.clone())).await.map_err(|_| ()), Ok(Ending::Done));
+    assert_eq!(
+        place.go(saved(), Source::Saved(path.clone(), "here".to_owned())).await.map_err(|_| ()),
+        Ok(Ending::Done)
+    );
     assert_eq!(place.rows("acme"), Some(7));
-    let again = place.go(saved(), Source::Saved(path.clone())).await;
+    let again = place.go(saved(), Source::Saved(path.clone(), "here".to_owned())).await;
     assert_eq!(again.map_err(|fault| code_of(fault.failure())), Err("fixtool::plan::already_applied".to_owned()));
 }
 

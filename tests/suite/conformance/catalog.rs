@@ -4,14 +4,11 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use fixtool::backends::database::Writer;
-use fixtool::backends::database::address::Address;
-use fixtool::backends::database::connect::{Limits, writer};
 use fixtool::backends::database::postgres::{introspect_queries, rebuild};
 use fixtool::model::LogicalType;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
-use super::{Place, model, namespace, on_postgres};
+use super::{model, namespace, on_postgres};
 
 const MODEL: &str = "
 tables:
