@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Cli, CommandResult, Ending};
+use super::Cli;
 use crate::console::Console;
 
 const EXAMPLES: &str = "Examples:
@@ -22,9 +22,8 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, console: &Console) -> CommandResult {
+pub fn run(args: &Args, console: &Console) {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "fixtool", &mut script);
     console.result_bytes(&script);
-    Ok(Ending::Done)
 }

@@ -31,17 +31,17 @@ pub struct GlobalFlags {
     #[arg(long, global = true, value_name = "WHEN", value_parser = ["auto", "bar", "plain", "none"],
           hide_short_help = true)]
     pub progress: Option<String>,
-    /// Colour; 'auto' obeys NO_COLOR and TERM=dumb
+    /// Colour; 'auto' obeys `NO_COLOR` and TERM=dumb
     #[arg(long, global = true, value_name = "WHEN", value_parser = ["auto", "always", "never"],
           hide_short_help = true)]
     pub color: Option<String>,
     /// Read this configuration file and no other
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
-    /// Main database, without a password: 'postgres://host/db' or 'sqlite:DIRECTORY'
+    /// Main database, without a password: '<postgres://host/db>' or 'sqlite:DIRECTORY'
     #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
     pub database_url: Option<String>,
-    /// Redis to keep in step, without a password: 'redis://host:6379/0'
+    /// Redis to keep in step, without a password: '<redis://host:6379/0>'
     #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
     pub redis_url: Option<String>,
 }
@@ -88,6 +88,7 @@ impl SelectionFlags {
 
 /// What happens to the plan of a command that writes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that the user may type")]
 #[command(next_help_heading = "Plan and consent")]
 pub struct PlanFlags {
     /// Show the plan and change nothing; works with a database user who may only read

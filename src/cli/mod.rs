@@ -73,7 +73,7 @@ const EXAMPLES: &str = "Examples:
 
 /// Create, load, check, back up, migrate and watch the tenants of a multi-tenant SQL database
 ///
-/// Without any configuration it works on SQLite in ./.fixtool/. Set DATABASE_URL for PostgreSQL.
+/// Without any configuration it works on SQLite in ./.fixtool/. Set `DATABASE_URL` for PostgreSQL.
 #[derive(Debug, Parser)]
 #[command(name = "fixtool", version, before_help = EXAMPLES, disable_help_subcommand = false)]
 #[command(arg_required_else_help = true, subcommand_required = true, max_term_width = 100)]
@@ -117,11 +117,14 @@ impl Command {
             Self::Data(command) => command.run(session).await,
             Self::Pack(command) => command.run(session).await,
             Self::Demo(command) => command.run(session).await,
-            Self::Config(command) => command.run(session).await,
+            Self::Config(command) => command.run(session),
             Self::Doctor(args) => doctor::run(args, session).await,
             Self::Op(command) => command.run(session).await,
             Self::Explain(args) => explain::run(&args, &session.console),
-            Self::Completions(args) => completions::run(&args, &session.console),
+            Self::Completions(args) => {
+                completions::run(&args, &session.console);
+                Ok(Ending::Done)
+            }
             Self::Man(args) => man::run(&args, &session.console),
             Self::Reference(args) => Ok(reference::run(args, &session.console)),
         }

@@ -215,9 +215,7 @@ fn console(global: &GlobalFlags, output: Option<&Output>, environment: &Environm
     let (out, err) = (stream(std::io::stdout().is_terminal()), stream(std::io::stderr().is_terminal()));
     let dumb = environment.get("TERM") == Some("dumb");
     let progress = match settled(&global.progress, |o| &o.progress).as_str() {
-        _ if global.quiet => ProgressStyle::None,
-        "none" => ProgressStyle::None,
-        "plain" => ProgressStyle::Plain,
+        style if global.quiet || style == "none" => ProgressStyle::None,
         "bar" if err.terminal => ProgressStyle::Bars,
         // Bars and a talkative log get into each other's way on one terminal.
         "auto" | "" if err.terminal && !dumb && global.verbose == 0 => ProgressStyle::Bars,
@@ -230,7 +228,7 @@ fn console(global: &GlobalFlags, output: Option<&Output>, environment: &Environm
 
 fn console_width(environment: &Environment) -> u16 {
     let columns = environment.get("COLUMNS").and_then(|text| text.parse().ok());
-    let columns = columns.or_else(|| crate::console::table::terminal_width()).unwrap_or(100);
+    let columns = columns.or_else(crate::console::table::terminal_width).unwrap_or(100);
     columns.clamp(40, 400)
 }
 

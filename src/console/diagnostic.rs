@@ -53,7 +53,7 @@ pub fn code_of(failure: &dyn Diagnostic) -> String {
 }
 
 /// The parts of a failure that is made of several.
-fn related<'a>(failure: &'a dyn Diagnostic) -> impl Iterator<Item = &'a dyn Diagnostic> {
+fn related(failure: &dyn Diagnostic) -> impl Iterator<Item = &dyn Diagnostic> {
     failure.related().into_iter().flatten()
 }
 

@@ -61,7 +61,11 @@ impl Table {
                 }
             }
         }
-        let mut text: String = table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let mut text = String::new();
+        for line in table.to_string().lines() {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
         if text.is_empty() {
             text.push('\n');
         }

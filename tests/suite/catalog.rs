@@ -63,14 +63,12 @@ impl Place {
 
     /// Changes something behind the catalog's back. `{s}` stands for the schema.
     fn forge(&self, sql: &str) {
-        match &self.database {
-            Some(database) => drop(database.query(&sql.replace("{s}", "fixtool."))),
-            None => {
-                let output =
-                    std::process::Command::new("sqlite3").arg(self.file()).arg(sql.replace("{s}", "")).output();
-                let output = output.expect("sqlite3");
-                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            }
+        if let Some(database) = &self.database {
+            drop(database.query(&sql.replace("{s}", "fixtool.")))
+        } else {
+            let output = std::process::Command::new("sqlite3").arg(self.file()).arg(sql.replace("{s}", "")).output();
+            let output = output.expect("sqlite3");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
     }
 }

@@ -21,7 +21,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// How long one command may take.
 const COMMAND: Duration = Duration::from_secs(2);
 /// How long one tenant's keys may take altogether.
-const ALTOGETHER: Duration = Duration::from_secs(60);
+const ALTOGETHER: Duration = Duration::from_mins(1);
 /// A server that did not answer is not asked again for so long: a fleet must not wait for it tenant by tenant.
 const REST: Duration = Duration::from_secs(10);
 /// Keys looked at by one SCAN, and removed by one UNLINK at most.

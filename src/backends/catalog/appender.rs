@@ -131,13 +131,12 @@ async fn write_group(
     }
     let mut answers = Vec::with_capacity(changes.len());
     for (change, at) in changes {
-        answers.push(match change.refusal(&transaction).await? {
-            Some(refusal) => Err(refusal),
-            None => {
-                let body = change.apply(&transaction, at).await?;
-                add(&transaction, &mut head, change, (at, body)).await?;
-                Ok(())
-            }
+        answers.push(if let Some(refusal) = change.refusal(&transaction).await? {
+            Err(refusal)
+        } else {
+            let body = change.apply(&transaction, at).await?;
+            add(&transaction, &mut head, change, (at, body)).await?;
+            Ok(())
         });
     }
     if answers.iter().all(Result::is_err) {

@@ -115,13 +115,12 @@ impl Sealing {
         if secret.len() > MOST {
             return Err(SealingError::Seal(format!("it has {} bytes, the most is {MOST}", secret.len())));
         }
-        let encryptor = match &self.options.passphrase {
-            Some(passphrase) => Encryptor::with_user_passphrase(passphrase.0.clone()),
-            None => {
-                let recipients = self.recipients()?;
-                let all = recipients.iter().map(|recipient| recipient as &dyn Recipient);
-                Encryptor::with_recipients(all).map_err(|error| SealingError::Seal(error.to_string()))?
-            }
+        let encryptor = if let Some(passphrase) = &self.options.passphrase {
+            Encryptor::with_user_passphrase(passphrase.0.clone())
+        } else {
+            let recipients = self.recipients()?;
+            let all = recipients.iter().map(|recipient| recipient as &dyn Recipient);
+            Encryptor::with_recipients(all).map_err(|error| SealingError::Seal(error.to_string()))?
         };
         armored(encryptor, secret).map_err(|error| SealingError::Seal(error.to_string()))
     }

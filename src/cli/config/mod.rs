@@ -6,7 +6,7 @@ mod show;
 
 use clap::Subcommand;
 
-use super::{CommandResult, Session};
+use super::{CommandResult, Ending, Session};
 
 /// Show the settings, where they come from, and write a file to start from
 #[derive(Debug, Subcommand)]
@@ -18,10 +18,13 @@ pub enum Command {
 
 impl Command {
     /// Runs it.
-    pub async fn run(self, session: &Session) -> CommandResult {
+    pub fn run(self, session: &Session) -> CommandResult {
         match self {
             Self::Show(args) => show::run(&args, session),
-            Self::Path(args) => path::run(args, session),
+            Self::Path(args) => {
+                path::run(args, session);
+                Ok(Ending::Done)
+            }
             Self::Init(args) => init::run(&args, session),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::{CommandResult, Ending, Session};
+use crate::cli::Session;
 use crate::console::{Page, Table};
 
 const EXAMPLES: &str = "Examples:
@@ -28,7 +28,7 @@ struct File {
 }
 
 /// Runs the command.
-pub fn run(Args {}: Args, session: &Session) -> CommandResult {
+pub fn run(Args {}: Args, session: &Session) {
     let sources = session.resolved.sources.iter();
     let files =
         sources.map(|s| File { layer: s.layer, path: s.path.display().to_string(), exists: s.exists }).collect();
@@ -41,5 +41,4 @@ pub fn run(Args {}: Args, session: &Session) -> CommandResult {
         page.table(table);
         page
     });
-    Ok(Ending::Done)
 }

@@ -53,10 +53,9 @@ pub enum DemoError {
 impl Failure for DemoError {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::NotYet { .. } => FailureKind::Usage,
+            Self::NotYet { .. } | Self::Sample(_) => FailureKind::Usage,
             Self::Exists { .. } => FailureKind::Refused,
             Self::Files { .. } | Self::Step { .. } => FailureKind::Failed,
-            Self::Sample(_) => FailureKind::Usage,
         }
     }
 }

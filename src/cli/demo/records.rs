@@ -24,9 +24,9 @@ pub fn write(model: &Model, sample: &Sample, folder: &Path) -> Result<u64, DemoE
         for row in sample.rows(name)? {
             line.clear();
             if documents {
-                push_object(&columns, &row, &mut line)
+                push_object(&columns, &row, &mut line);
             } else {
-                push_fields(&row, &mut line)
+                push_fields(&row, &mut line);
             }
             line.push('\n');
             out.write_all(line.as_bytes()).map_err(failed)?;

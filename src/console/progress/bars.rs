@@ -15,7 +15,7 @@ const MOST_BARS: usize = 12;
 
 /// Bars on standard error.
 pub(super) struct Bars {
-    bars: MultiProgress,
+    screen: MultiProgress,
     colour: bool,
     many: bool,
     whole: Option<ProgressBar>,
@@ -31,7 +31,7 @@ impl Bars {
             bar.enable_steady_tick(Duration::from_secs(1));
             bar
         });
-        Self { bars, colour: console.look.err.colour, many: targets > 1, whole, steps: Mutex::default() }
+        Self { screen: bars, colour: console.look.err.colour, many: targets > 1, whole, steps: Mutex::default() }
     }
 
     fn steps(&self) -> MutexGuard<'_, HashMap<(String, u32), ProgressBar>> {
@@ -48,8 +48,8 @@ impl Bars {
             _ => ProgressBar::no_length(),
         };
         let bar = match &self.whole {
-            Some(whole) => self.bars.insert_before(whole, bar),
-            None => self.bars.add(bar),
+            Some(whole) => self.screen.insert_before(whole, bar),
+            None => self.screen.add(bar),
         };
         bar.set_style(self.style_of(size));
         let label = if self.many { format!("{target}: {label}") } else { label.to_owned() };
@@ -76,7 +76,7 @@ impl Bars {
     fn end(&self, target: &str, step: u32) {
         if let Some(bar) = self.steps().remove(&(target.to_owned(), step)) {
             bar.finish_and_clear();
-            self.bars.remove(&bar);
+            self.screen.remove(&bar);
         }
     }
 }
@@ -96,7 +96,7 @@ impl Sink for Bars {
                 }
             }
             Event::StepFinished { target, step, .. } | Event::StepFailed { target, step, .. } => {
-                self.end(target, *step)
+                self.end(target, *step);
             }
             Event::RunFinished { .. } => {
                 if let Some(whole) = &self.whole {

@@ -155,7 +155,7 @@ async fn of_sixteen_who_ask_one_gets_the_lease() {
             let other = place.write().await;
             for task in 0..16 {
                 let catalog = if task % 2 == 0 { catalog.clone() } else { other.clone() };
-                let request = request(&format!("r{round}t{task}"), Duration::from_secs(60));
+                let request = request(&format!("r{round}t{task}"), Duration::from_mins(1));
                 tasks.push(tokio::spawn(async move { (catalog.acquire(&request).await.unwrap(), request) }));
             }
             let mut granted = Vec::new();
@@ -180,7 +180,7 @@ async fn of_sixteen_who_ask_one_gets_the_lease() {
 async fn a_lease_is_renewed_lost_taken_over_and_given_back() {
     for place in Place::both() {
         let catalog = place.write().await;
-        let (first, second) = (request("one", Duration::from_millis(300)), request("two", Duration::from_secs(60)));
+        let (first, second) = (request("one", Duration::from_millis(300)), request("two", Duration::from_mins(1)));
         assert_eq!(catalog.acquire(&first).await.unwrap(), LeaseAnswer::Granted);
         assert_eq!(catalog.acquire(&first).await.unwrap(), LeaseAnswer::Granted, "asked again by its holder");
         let elsewhere = LeaseRequest { holder: "another process".into(), ..first.clone() };

@@ -113,9 +113,10 @@ pub fn fixtures_of_the_newest(site: &Site, folder: &str) {
         .replacen(",name,", ",display_name,username,", 1)
         .lines()
         .enumerate()
-        .map(|(number, line)| match number {
-            0 => format!("{line}\n"),
-            _ => {
+        .map(|(number, line)| {
+            if number == 0 {
+                format!("{line}\n")
+            } else {
                 let mut fields: Vec<&str> = line.splitn(4, ',').collect();
                 let (name, username) = (fields[2].to_owned(), fields[1].to_owned());
                 fields[2] = &name;

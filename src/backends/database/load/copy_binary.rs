@@ -143,7 +143,9 @@ fn numeric(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(&weight.to_be_bytes());
     out.extend_from_slice(&sign.to_be_bytes());
     out.extend_from_slice(&short(fraction.len()).to_be_bytes());
-    kept.iter().for_each(|group| out.extend_from_slice(&group.to_be_bytes()));
+    for group in kept {
+        out.extend_from_slice(&group.to_be_bytes());
+    }
 }
 
 /// The oid of `text`.

@@ -132,7 +132,9 @@ impl Encoding {
         match self {
             Self::Values => return EncodedRows::Values(rows),
             Self::CopyBinary { wires } => {
-                rows.iter().for_each(|row| copy_binary::encode_row(row, wires, &mut bytes));
+                for row in &rows {
+                    copy_binary::encode_row(row, wires, &mut bytes);
+                }
             }
             Self::CopyText { positions } => {
                 for (ordinal, row) in ordinals.iter().zip(&rows) {

@@ -17,7 +17,7 @@ pub struct SecretArgs {
     /// The integration, such as spotify or slack
     #[arg(value_name = "INTEGRATION", required_unless_present = "plan")]
     integration: Option<String>,
-    /// The credential's name, such as client_secret
+    /// The credential's name, such as `client_secret`
     #[arg(value_name = "NAME", required_unless_present = "plan")]
     name: Option<String>,
     /// Read the secret from this file instead of standard input

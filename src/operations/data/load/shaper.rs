@@ -67,11 +67,11 @@ impl Shaper {
             Some(mapper) => {
                 mapper.mapping.bind(shape.fields());
                 let names = mapper.mapping.names();
-                let mapped = match shape {
+                let outcome = match shape {
                     Shape::Fixed(_) => Shape::Fixed(names),
                     Shape::Open(_) => Shape::Open(names),
                 };
-                Pipeline::compile(name, table, mapped, options)?
+                Pipeline::compile(name, table, outcome, options)?
             }
         };
         let check = RecordCheck::compile(name, table, pipeline.columns(), options.now)?;

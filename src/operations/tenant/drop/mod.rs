@@ -62,7 +62,7 @@ impl Operation for Drop {
     }
 
     fn decide(&self, snapshot: &Snapshot) -> Result<Draft<Action>, DropError> {
-        plan::decide(&self.request, snapshot)
+        Ok(plan::decide(&self.request, snapshot))
     }
 
     async fn perform(&self, action: &Action, writer: &SiteWriter, step: &StepContext) -> Result<Outcome, DropError> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DropError, Request, Snapshot};
+use super::{Request, Snapshot};
 use crate::backends::database::roles::{TenantRoles, has_roles};
 use crate::engine::{Draft, Effect, Size, Step, Undo};
 use crate::model::{Namespace, TenantId, TenantStatus};
@@ -111,7 +111,7 @@ impl Loss {
     }
 }
 
-pub(super) fn decide(request: &Request, seen: &Snapshot) -> Result<Draft<Action>, DropError> {
+pub(super) fn decide(request: &Request, seen: &Snapshot) -> Draft<Action> {
     let tenant = &seen.tenant;
     let id = tenant.id.clone();
     let mut steps = Vec::new();
@@ -140,5 +140,5 @@ pub(super) fn decide(request: &Request, seen: &Snapshot) -> Result<Draft<Action>
         notes.push(format!("the namespace {} is not there", tenant.namespace));
     }
     steps.push(Step { stage: 2, action: Action::Forget { id, credentials: seen.credentials } });
-    Ok(Draft { steps, notes })
+    Draft { steps, notes }
 }

@@ -13,6 +13,7 @@ use crate::model::{Engine, TenantId, TenantRecord};
 
 /// What was seen.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact about the server")]
 pub struct Snapshot {
     /// The pack.
     pub pack: Arc<Pack>,

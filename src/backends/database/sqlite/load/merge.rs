@@ -124,10 +124,8 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
         execute(connection, journal(spec, "insert", &from)).await?;
     }
     let by_default = !spec.key.is_empty() && !spec.carries_key();
-    let last = match by_default {
-        true => number(connection, format!("SELECT coalesce(max(rowid), 0) FROM {table}")).await?,
-        false => 0,
-    };
+    let last =
+        if by_default { number(connection, format!("SELECT coalesce(max(rowid), 0) FROM {table}")).await? } else { 0 };
     let columns = list("", &spec.columns);
     let insert =
         format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} s WHERE {fresh} ORDER BY {POSITION}");
