@@ -64,7 +64,7 @@ impl Place {
     /// Changes something behind the catalog's back. `{s}` stands for the schema.
     fn forge(&self, sql: &str) {
         if let Some(database) = &self.database {
-            drop(database.query(&sql.replace("{s}", "fixtool.")))
+            drop(database.query(&sql.replace("{s}", "fixtool.")));
         } else {
             let output = std::process::Command::new("sqlite3").arg(self.file()).arg(sql.replace("{s}", "")).output();
             let output = output.expect("sqlite3");

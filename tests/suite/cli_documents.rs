@@ -104,8 +104,9 @@ fn the_page_of_settings_is_fresh() {
 
 #[test]
 fn the_page_of_exit_codes_is_fresh() {
-    let rows: String =
-        fixtool::cli::exit_code::TABLE.iter().map(|(code, text)| format!("| {code} | {text} |\n")).collect();
+    let rows: String = fixtool::cli::exit_code::TABLE
+        .iter()
+        .fold(String::new(), |all, (code, text)| all + &format!("| {code} | {text} |\n"));
     page_is_fresh("exit-codes.md", &format!("| code | meaning |\n|---|---|\n{rows}"));
 }
 
