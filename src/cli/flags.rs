@@ -31,17 +31,20 @@ pub struct GlobalFlags {
     #[arg(long, global = true, value_name = "WHEN", value_parser = ["auto", "bar", "plain", "none"],
           hide_short_help = true)]
     pub progress: Option<String>,
-    /// Colour; 'auto' obeys `NO_COLOR` and TERM=dumb
+    /// Colour of both streams
+    #[arg(help = "Colour; 'auto' obeys NO_COLOR and TERM=dumb")]
     #[arg(long, global = true, value_name = "WHEN", value_parser = ["auto", "always", "never"],
           hide_short_help = true)]
     pub color: Option<String>,
     /// Read this configuration file and no other
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
-    /// Main database, without a password: '<postgres://host/db>' or 'sqlite:DIRECTORY'
+    /// The main database
+    #[arg(help = "Main database, without a password: 'postgres://host/db' or 'sqlite:DIRECTORY'")]
     #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
     pub database_url: Option<String>,
-    /// Redis to keep in step, without a password: '<redis://host:6379/0>'
+    /// The cache
+    #[arg(help = "Redis to keep in step, without a password: 'redis://host:6379/0'")]
     #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
     pub redis_url: Option<String>,
 }

@@ -21,13 +21,14 @@ pub(super) fn open(
     mut input: Box<dyn Read + Send>,
     expected: Option<Compression>,
     limits: Limits,
+    may_be_empty: bool,
 ) -> Result<Opened, SourceError> {
     let mut start = Vec::with_capacity(4);
     let unreadable = |source| SourceError::Unreadable { path: name.into(), source };
     (&mut input).take(4).read_to_end(&mut start).map_err(unreadable)?;
     let found = Compression::of_content(&start);
     let compression = expected.unwrap_or(found);
-    if start.is_empty() {
+    if start.is_empty() && !may_be_empty {
         let help = "nothing was written to it: write at least the header, or leave the file out".to_owned();
         return Err(SourceError::Empty { name: name.to_owned(), help });
     }

@@ -203,7 +203,9 @@ impl Source {
         let counted = Counted { input, count: Arc::clone(&progress) };
         let nameless = parts.format.is_none() && parts.compression == Compression::None;
         let expected = options.compression.or_else(|| (!nameless).then_some(parts.compression));
-        let opened = decompress::open(name, Box::new(counted), expected, options.limits)?;
+        // No line at all is no record in NDJSON; every other format begins with something.
+        let may_be_empty = format == SourceFormat::Ndjson;
+        let opened = decompress::open(name, Box::new(counted), expected, options.limits, may_be_empty)?;
         let feed = Feed::new(opened.input, options.limits);
         let reader: Box<dyn RecordReader> = match format {
             SourceFormat::Csv => Box::new(CsvReader::open(name, feed, &options.csv)?),
