@@ -6,7 +6,7 @@
 //!
 //! To add `noun verb`: write `operations/noun/verb/`, then `cli/noun/verb.rs` with
 //!
-//! ```ignore
+//! ```text
 //! //! `fixtool noun verb`: what the user may type.
 //!
 //! const EXAMPLES: &str = "Examples:
@@ -29,7 +29,7 @@
 //! ```
 //!
 //! and one line in `cli/noun/mod.rs`: a variant whose doc comment is taken from `Args`, and its arm
-//! in the match. A command that only looks calls [`run::query`] with a function that fills a
+//! in the match. A command that only looks calls `run::query` with a function that fills a
 //! [`Page`](crate::console::Page). `--dry-run`, `--plan`, consent, bars, JSON and exit codes are
 //! the business of `run.rs` alone. Every example is parsed by a test.
 

@@ -12,7 +12,7 @@
 //! | [`prompt`] | questions |
 //! | [`page`], [`table`], [`style`] | results for people |
 //! | [`json`] | results for programs |
-//! | [`diagnostic`], [`panic`] | how a failure is told, and a bug |
+//! | [`diagnostic`], [`mod@panic`] | how a failure is told, and a bug |
 //! | [`explanations`] | what each error code means |
 //! | [`logging`] | the log |
 //! | [`masking`] | secrets and personal data taken out |

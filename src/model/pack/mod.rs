@@ -4,10 +4,10 @@
 //! |---|---|
 //! | [`manifest`] | `pack.yaml`: tiers, roles, integrations, clean-up |
 //! | [`change`] | `migration.yaml`: the steps from version to version |
-//! | [`apply`] | what a step makes of a model |
-//! | [`invert`] | how a step is taken back |
+//! | [`mod@apply`] | what a step makes of a model |
+//! | [`mod@invert`] | how a step is taken back |
 //! | [`read`] | files into a [`Pack`], with every mistake at its place |
-//! | [`write`] | a model into the files of a pack |
+//! | [`mod@write`] | a model into the files of a pack |
 //! | [`source`] | texts with the places of their parts |
 //! | [`builtin`] | the packs that fixtool carries with it |
 //! | [`schema`] | JSON schemas of the files, for editors |
