@@ -25,8 +25,10 @@ fn restarted_in_the_middle(how: &str, filled: bool) {
     for (number, place) in [0.3, 0.5, 0.7, 0.9].into_iter().enumerate() {
         let tenant = format!("storm{number}");
         prepare(&tenant);
-        let load = site.spawn(words::load_words(&file, &tenant, "users", more));
-        std::thread::sleep(took.mul_f64(place));
+        let mut load = site.spawn(words::load_words(&file, &tenant, "users", more));
+        // What is tried is a restart in the middle of the work, not while the plan is made.
+        load.wait_for_stderr("started");
+        std::thread::sleep(took.mul_f64(place / 2.0));
         server.stop(how);
         std::thread::sleep(Duration::from_millis(300));
         server.start_again();

@@ -165,7 +165,12 @@ fn parent(id: i64) -> Row {
         Value::Bytes(vec![0, 92, 255, u8::try_from(id % 256).unwrap()]),
         Value::Timestamp(1_000_000 * id + 7),
         Value::Uuid([u8::try_from(id % 256).unwrap(); 16]),
-        Value::Decimal(format!("{}{}.{:04}", if id % 2 == 0 { "-" } else { "" }, id * 12_345 + 1, id * 37 % 10_000)),
+        Value::Decimal(format!(
+            "{}{}.{:04}",
+            if id % 2 == 0 { "-" } else { "" },
+            id * 12_345 + 1,
+            id * 37 % 1_000 * 10 + 1
+        )),
         Value::Date(i32::try_from(id).unwrap() * 400 - 30_000),
         Value::Json(format!("{{\"a\": [{id}, null]}}")),
         Value::List(vec![Some("x,\"y".into()), None, Some(String::new())][..usize::try_from(id % 4).unwrap()].to_vec()),

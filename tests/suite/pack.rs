@@ -68,7 +68,7 @@ fn every_mistake_is_named_with_its_place() {
         model.replace("default: user", "default: usr").replace("[updated_at, id]", "[updatd_at]"),
     );
     let failed = site.line("fixtool pack check mine").code(2);
-    failed.says(&["1.0.0/model.yaml:8:66", "'usr'", "1.0.0/model.yaml:12:13", "did you mean 'updated_at'?"]);
+    failed.says(&["1.0.0/model.yaml:8:56", "'usr'", "1.0.0/model.yaml:12:13", "did you mean 'updated_at'?"]);
     let error = site.line("fixtool pack check mine -o json").code(2).error_json();
     assert_eq!(error["details"].as_array().map(Vec::len), Some(2), "{error}");
     let list = site.line("fixtool pack list -o json").code(0).json();

@@ -84,8 +84,8 @@ fn chinook_becomes_a_pack_on_both_engines_and_the_pack_a_tenant() {
     let postgres = Site::postgres();
     make(&postgres, "chinook", "chinook.sql");
     let sqlite = Site::sqlite();
-    std::fs::create_dir_all(sqlite.path("shops")).expect("a folder");
-    sqlite3(&sqlite.path("shops/chinook.db"), &fixture("chinook.sqlite.sql"));
+    std::fs::create_dir_all(sqlite.path("shops/tenants")).expect("a folder");
+    sqlite3(&sqlite.path("shops/tenants/chinook.db"), &fixture("chinook.sqlite.sql"));
     let address = format!("sqlite:{}", sqlite.path("shops").display());
     let cases = [(&postgres, postgres.database().url()), (&sqlite, address)];
     for (site, address) in cases {

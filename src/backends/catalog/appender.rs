@@ -121,9 +121,8 @@ async fn write_group(
         write.execute_unprepared(level).await?;
     }
     let transaction = begin(write).await?;
-    if engine == Engine::Postgres && !durable {
-        transaction.execute_unprepared("SET LOCAL synchronous_commit = off").await?;
-    }
+    // On a server every entry waits for the disk: the server may go down while this process lives
+    // on, and would then miss what it was told.
     let mut head = lock_head(&transaction, engine).await?;
     if !tried.is_empty() && exists(&transaction, &head, tried).await? {
         transaction.rollback().await?;

@@ -97,7 +97,7 @@ fn hostile_table_names_are_quoted() {
         "CREATE SCHEMA \"od\"\"d; DROP\"; \
          CREATE TABLE \"od\"\"d; DROP\".\"ta\"\"ble'; --\" (\"co\"\"l\" int PRIMARY KEY, \"select\" text, \"ünï\" text)",
     );
-    let output = site.fixtool(["pack", "introspect", "od\"d; DROP", "--out", "odd"]);
+    let output = site.fixtool(["pack", "introspect", "od\"d; DROP", "--output-path", "odd", "--name", "odd"]);
     assert!(matches!(output.code, 0 | 1) && !output.stderr.contains("panicked"), "{output}");
     let tables = site.database().query("SELECT count(*) FROM pg_tables WHERE schemaname = 'od\"d; DROP'");
     assert_eq!(tables, [["1"]]);

@@ -17,6 +17,10 @@ pub(crate) fn translate(error: sqlx::Error) -> DatabaseError {
         sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => untrusted(&cause.to_string()),
         sqlx::Error::Io(cause) => new(DatabaseErrorKind::Unreachable, format!("the connection failed: {cause}"))
             .with_help("check that the server runs and that host and port are right: 'fixtool doctor'"),
+        // A server that goes down in the middle of a greeting leaves half an answer.
+        sqlx::Error::Protocol(cause) => {
+            new(DatabaseErrorKind::Unreachable, format!("the connection broke off: {cause}"))
+        }
         sqlx::Error::Tls(cause) => untrusted(&cause.to_string()),
         sqlx::Error::PoolTimedOut => new(DatabaseErrorKind::Unreachable, "no connection could be had in time".into())
             .with_help("check that the server answers: 'fixtool doctor'; if it does, raise DATABASE_POOL_SIZE"),

@@ -114,6 +114,8 @@ fn body(record: &Record, fields: &[String]) -> Box<RawValue> {
             Raw::Absent => continue,
             Raw::Null => "null".to_owned(),
             Raw::Bool(truth) => truth.to_string(),
+            // A number that no reader of the file could hold is kept as text.
+            Raw::Number(text) if text.parse::<f64>().is_ok_and(f64::is_infinite) => format!("\"{text}\""),
             Raw::Number(text) | Raw::Json(text) => text.to_owned(),
             Raw::Text(text) | Raw::String(text) => serde_json::Value::from(text).to_string(),
         };
