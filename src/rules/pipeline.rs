@@ -228,7 +228,7 @@ fn unknown_field(name: &str, table: &Table, field: &str) -> PipelineError {
         .map(|column| (strsim::jaro_winkler(column, field), column))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    let leave_out = "to leave it out, pass --ignore-unknown or drop it in a mapping file";
+    let leave_out = "to leave it out, drop it in a mapping file (--mapping)";
     let help = match near {
         Some((_, column)) => format!("did you mean '{column}'? {leave_out}"),
         None => {
