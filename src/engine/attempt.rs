@@ -1,5 +1,7 @@
 //! One step, tried until it goes through or fails for good.
 
+use tokio::time::Instant;
+
 use super::retry::RetryPolicy;
 use super::{Failure, Operation, Outcome, StepContext};
 
@@ -13,6 +15,7 @@ pub(super) async fn attempt<O: Operation>(
     retry: RetryPolicy,
 ) -> Result<Outcome, O::Error> {
     let mut tries = 0;
+    let mut failing_since = None;
     let mut furthest = 0;
     loop {
         let error = match operation.perform(action, writer, context).await {
@@ -22,9 +25,11 @@ pub(super) async fn attempt<O: Operation>(
         if context.done() > furthest {
             furthest = context.done();
             tries = 0;
+            failing_since = None;
         }
         tries += 1;
-        if !error.is_transient() || retry.is_spent(tries) {
+        let since_first = failing_since.get_or_insert_with(Instant::now).elapsed();
+        if !error.is_transient() || retry.is_spent(tries, since_first) {
             return Err(error);
         }
         let wait = retry.wait(tries);

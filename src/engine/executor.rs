@@ -41,7 +41,7 @@ pub async fn carry_out<O: Operation + 'static>(
     if let Err(RunError::LeaseLost { unreachable, .. }) = &mut result {
         *unreachable = !lease.was_taken();
     }
-    lease.release(environment.retry).await;
+    lease.release(environment.retry.after(result.as_ref().err())).await;
     result
 }
 
@@ -181,11 +181,11 @@ impl<A: Action> Run<A> {
             }
             Ok(Err(error)) => {
                 let code = error.code().map_or_else(|| "fixtool::failed".to_owned(), |c| c.to_string());
-                self.note_failure(place, code, error.to_string()).await;
+                self.note_failure(place, code, error.to_string(), retry.after(Some(&error))).await;
                 Settled::Failed(place, error)
             }
             Err(message) => {
-                self.note_failure(place, "fixtool::bug".to_owned(), message.clone()).await;
+                self.note_failure(place, "fixtool::bug".to_owned(), message.clone(), retry).await;
                 Settled::Broken(RunError::Bug { run: Some(self.id.clone()), message })
             }
         }

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Failure;
 
 /// How often and after how long.
@@ -14,12 +16,20 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// The longest wait.
     pub cap: Duration,
+    /// How long after the first failure without progress it is still tried. Bounds what the
+    /// number of tries does not: tries that only fail after a long wait of their own.
+    pub within: Duration,
 }
 
 impl Default for RetryPolicy {
-    /// Twelve tries over about a minute: enough for a database server to be started again.
+    /// Twelve tries within a minute: enough for a database server to be started again.
     fn default() -> Self {
-        Self { attempts: 12, base: Duration::from_millis(200), cap: Duration::from_secs(10) }
+        Self {
+            attempts: 12,
+            base: Duration::from_millis(200),
+            cap: Duration::from_secs(10),
+            within: Duration::from_mins(1),
+        }
     }
 }
 
@@ -29,9 +39,15 @@ impl RetryPolicy {
         Self { attempts: 1, ..Self::default() }
     }
 
-    /// Whether a failure after so many tries is given up.
-    pub fn is_spent(&self, attempt: u32) -> bool {
-        attempt >= self.attempts.max(1)
+    /// Whether a failure after so many tries, the first of which failed so long ago, is given up.
+    pub fn is_spent(&self, attempt: u32, since_first: Duration) -> bool {
+        attempt >= self.attempts.max(1) || since_first >= self.within
+    }
+
+    /// What is left of it for the last words of a run that ended like this: where a whole policy
+    /// was spent on a server that does not answer, the next call gets one try.
+    pub(super) fn after<E: Failure>(self, error: Option<&E>) -> Self {
+        if error.is_some_and(Failure::is_transient) { Self::never() } else { self }
     }
 
     /// The wait after the try of this number (from one). Half of it is random, so that many
@@ -50,9 +66,12 @@ impl RetryPolicy {
         mut call: impl FnMut() -> F,
     ) -> Result<T, E> {
         let mut attempt = 1;
+        let mut failing_since = None;
         loop {
-            match call().await {
-                Err(error) if error.is_transient() && !self.is_spent(attempt) => {
+            let settled = call().await;
+            let since_first = failing_since.get_or_insert_with(Instant::now).elapsed();
+            match settled {
+                Err(error) if error.is_transient() && !self.is_spent(attempt, since_first) => {
                     tokio::time::sleep(self.wait(attempt)).await;
                     attempt += 1;
                 }
@@ -69,7 +88,8 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap() {
-        let policy = RetryPolicy { attempts: 40, base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+        let (base, cap) = (Duration::from_millis(100), Duration::from_secs(2));
+        let policy = RetryPolicy { attempts: 40, base, cap, ..RetryPolicy::default() };
         for (attempt, full) in [(1, 100), (2, 200), (3, 400), (5, 1600), (6, 2000), (40, 2000), (u32::MAX, 2000)] {
             for _ in 0..100 {
                 let wait = policy.wait(attempt);
@@ -88,9 +108,28 @@ mod tests {
     #[test]
     fn one_attempt_at_least() {
         let policy = RetryPolicy { attempts: 0, ..RetryPolicy::default() };
-        assert!(policy.is_spent(1));
-        assert!(RetryPolicy::never().is_spent(1));
-        assert!(!RetryPolicy::default().is_spent(11));
+        assert!(policy.is_spent(1, Duration::ZERO));
+        assert!(RetryPolicy::never().is_spent(1, Duration::ZERO));
+        assert!(!RetryPolicy::default().is_spent(11, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tries_that_each_take_long_are_bounded_together() {
+        let began = Instant::now();
+        let mut calls = 0;
+        let answer: Result<(), _> = RetryPolicy::default()
+            .insist(|| {
+                calls += 1;
+                async {
+                    tokio::time::sleep(Duration::from_secs(10)).await;
+                    Err(error(true))
+                }
+            })
+            .await;
+        assert!((2..12).contains(&calls), "{calls}");
+        assert!(began.elapsed() < Duration::from_secs(100), "{:?}", began.elapsed());
+        assert_eq!(RetryPolicy::default().after(answer.as_ref().err()), RetryPolicy::never());
+        assert_eq!(RetryPolicy::default().after(Some(&error(false))), RetryPolicy::default());
     }
 
     fn error(transient: bool) -> LedgerError {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::approval::{Approved, Origin};
 use super::run_error::StepError;
 use super::{Action, Environment, Event, Failure, FailureKind, LeaseRequest, LedgerError, Outcome, Refusal, Report};
-use super::{RunError, RunStart, RunStatus, StepContext, StepReport, ledger};
+use super::{RetryPolicy, RunError, RunStart, RunStatus, StepContext, StepReport, ledger};
 
 /// How the steps of a run ended, before it is written down.
 pub(super) enum Ending<E: Failure> {
@@ -135,9 +135,9 @@ impl<A: Action> Run<A> {
         }
     }
 
-    pub(super) async fn note_failure(&self, step: u32, code: String, message: String) {
+    pub(super) async fn note_failure(&self, step: u32, code: String, message: String, retry: RetryPolicy) {
         let ledger = &self.environment.ledger;
-        let noted = self.environment.retry.insist(|| ledger.step_failed(&self.id, step, &code, &message)).await;
+        let noted = retry.insist(|| ledger.step_failed(&self.id, step, &code, &message)).await;
         self.warn_unless_written(noted);
         self.emit(&Event::StepFailed { target: self.target(), step, code, message });
     }
@@ -152,7 +152,12 @@ impl<A: Action> Run<A> {
         // Whoever has the lease now decides what becomes of the run; it may be resumed already.
         if !matches!(ending, Ending::Broken(RunError::LeaseLost { .. })) {
             let ledger = &self.environment.ledger;
-            let ended = self.environment.retry.insist(|| ledger.end(&self.id, status)).await;
+            let retry = match &ending {
+                Ending::Failed(failed) => self.environment.retry.after(failed.first().map(|(_, error)| error)),
+                Ending::Broken(error) => self.environment.retry.after(Some(error)),
+                Ending::Complete | Ending::Stopped => self.environment.retry,
+            };
+            let ended = retry.insist(|| ledger.end(&self.id, status)).await;
             self.warn_unless_written(ended);
         }
         self.emit(&Event::RunFinished { target: self.target(), run: self.id.clone(), status });

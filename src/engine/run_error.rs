@@ -123,6 +123,15 @@ impl<E: Failure> Failure for RunError<E> {
             Self::Bug { .. } => FailureKind::Bug,
         }
     }
+
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Ledger(inner) => inner.is_transient(),
+            Self::Operation(inner) => inner.is_transient(),
+            Self::Step(failed) => failed.error.is_transient(),
+            Self::Held { .. } | Self::LeaseLost { .. } | Self::Refused(_) | Self::Bug { .. } => false,
+        }
+    }
 }
 
 impl<E: Failure> Diagnostic for RunError<E> {

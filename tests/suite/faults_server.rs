@@ -52,14 +52,13 @@ fn a_crash_while_a_filled_table_is_loaded() {
     restarted_in_the_middle("immediate", true);
 }
 
-#[test]
-fn a_server_that_does_not_come_back_is_named_and_nothing_is_lost() {
+fn stopped_for_good_after(sign: &str) {
     let server = PrivatePostgres::start(&[]);
     let site = Site::with_postgres(PostgresDatabase::on(&server.url()));
     let file = site.write("users.csv", words::users(ROWS));
     words::init(&site, "acme");
-    let load = site.spawn(words::load_words(&file, "acme", "users", &["--batch-size", "400"]));
-    std::thread::sleep(Duration::from_millis(600));
+    let mut load = site.spawn(words::load_words(&file, "acme", "users", &["--batch-size", "400"]));
+    load.wait_for_stderr(sign);
     server.stop("fast");
     let output = load.wait();
     if output.code != 0 {
@@ -74,4 +73,14 @@ fn a_server_that_does_not_come_back_is_named_and_nothing_is_lost() {
         site.fixtool(["op", "resume", &run, "--yes"]).code(0);
     }
     assert_eq!(site.count("acme", "users"), ROWS);
+}
+
+#[test]
+fn a_server_that_stops_for_good_in_the_middle_is_named_and_nothing_is_lost() {
+    stopped_for_good_after("24 %");
+}
+
+#[test]
+fn a_server_that_stops_for_good_when_the_rows_are_in_is_named_and_nothing_is_lost() {
+    stopped_for_good_after("8,000 inserted");
 }

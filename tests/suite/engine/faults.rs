@@ -147,7 +147,7 @@ async fn cancelled_before_it_began_leaves_no_trace() {
 async fn a_cancel_does_not_wait_for_the_next_try() {
     let mut bench = Bench::new();
     let hour = Duration::from_hours(1);
-    bench.environment.retry = RetryPolicy { attempts: 2, base: hour, cap: hour };
+    bench.environment.retry = RetryPolicy { attempts: 2, base: hour, cap: hour, within: hour };
     bench.world.trouble("users", 100, Trouble::Passing);
     let cancel = bench.environment.cancel.clone();
     tokio::spawn(async move {
