@@ -316,6 +316,13 @@ macro_rules! shared_by_both {
                 Ok(self.pack_of(tenant)?.model(version)?.clone())
             }
 
+            /// The validation rules of a tenant's version, as written in its pack.
+            pub fn rules_of(&self, tenant: &TenantRecord) -> Result<Option<String>, SiteError> {
+                let wrong = || SiteError::NoVersion { id: tenant.id.clone(), version: tenant.version.clone() };
+                let version: Version = tenant.version.parse().map_err(|_| wrong())?;
+                Ok(self.pack_of(tenant)?.release(version)?.rules.clone())
+            }
+
             /// Closes what was opened. SQLite then leaves no side files behind.
             pub async fn close(&self) {
                 for slot in self.0.slots.values() {

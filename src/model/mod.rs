@@ -27,7 +27,7 @@ pub use logical_type::LogicalType;
 pub use pack::Pack;
 pub use raw::{Fields, Raw};
 pub use selection::{Selection, SelectionError};
-pub use table::{Column, ForeignKey, Model, OnDelete, Table};
+pub use table::{Column, ForeignKey, Model, OnDelete, Secret, Table};
 pub use tenant::{Engine, Namespace, TenantId, TenantStatus};
 pub use tenant_record::TenantRecord;
 pub use value::{Row, Value};

@@ -217,6 +217,58 @@ fn a_dry_run_foresees_what_the_load_would_find(site: &Site) {
     assert_eq!(site.count("acme", "users"), 0);
 }
 
+fn rules_of_the_pack_are_checked_unless_they_are_left_out(site: &Site) {
+    site.line("fixtool pack new mine --yes").code(0);
+    let rules = "version: 1\ntypes:\n  users:\n    rules:\n      - {id: no-test, assert: \"name <> 'Test'\"}\n      \
+                 - {id: short, assert: \"length(name) < 3\", severity: low}\n      \
+                 - {id: enough, metric: row_count, expect: \"> 0\"}\n";
+    site.write("packs/mine/1.0.0/rules.yaml", rules);
+    site.line("fixtool pack check mine").code(0);
+    site.line("fixtool tenant init acme --pack mine --tier enterprise --yes").code(0);
+    site.write("users.csv", format!("id,email,name\n{},a@example.com,Anna\n{},b@example.com,Test\n", id(1), id(2)));
+    let foreseen = load(site, "users.csv", "--dry-run").code(3).stdout;
+    for said in ["users.csv, line 3", "rule:no-test", "not checked by loading: enough"] {
+        assert!(foreseen.contains(said), "{said}:\n{foreseen}");
+    }
+    load(site, "users.csv", "").code(1).says(&["users.csv, line 3", "name <> 'Test'"]);
+    assert_eq!(site.count("acme", "users"), 0);
+    load(site, "users.csv", "--no-validate-data").code(0);
+    assert_eq!(site.count("acme", "users"), 2);
+    // What went in unchecked has not been found right.
+    load(site, "users.csv", "--mode incremental").code(1).says(&["line 3"]);
+}
+
+fn sealed_columns_are_sealed_once(site: &Site) {
+    words::init(site, "acme");
+    words::init(site, "twin");
+    site.write("users.csv", users(1..2, "Owner", 1));
+    for tenant in ["acme", "twin"] {
+        words::load(site, &site.path("users.csv"), tenant, "users").code(0);
+    }
+    let tokens =
+        format!("id,user_id,spotify_user_id,access_token,refresh_token\n{},{},me,s3cret-token,\n", id(7), id(1));
+    site.write("spotify.csv", tokens);
+    words::load(site, &site.path("spotify.csv"), "acme", "spotify").code(0);
+    let begins = "select substr(access_token, 1, 14), refresh_token is null from spotify_connections";
+    let held = site.query("acme", begins);
+    assert_eq!(held[0][0], "-----BEGIN AGE");
+    assert!(["1", "t"].contains(&held[0][1].as_str()), "NULL stays NULL: {held:?}");
+    let whole = |tenant: &str| site.query(tenant, "select access_token from spotify_connections");
+    assert!(!format!("{:?}", whole("acme")).contains("s3cret"));
+
+    site.line("fixtool data export --tenant acme --data-types spotify --output-dir out").code(0);
+    words::load(site, &site.path("out/spotify.csv"), "twin", "spotify").code(0);
+    assert_eq!(whole("twin"), whole("acme"), "what is sealed already stays as it is");
+}
+
+fn a_source_that_does_not_fit_is_named(site: &Site) {
+    words::init(site, "acme");
+    site.write("users.csv", "id,emial,name\n1,a@example.com,Anna\n");
+    load(site, "users.csv", "").code(2).says(&["users.csv: 'users' has no column 'emial'", "did you mean 'email'"]);
+    site.write("users.csv", format!("id,name\n{},Anna\n", id(1)));
+    load(site, "users.csv", "").code(2).says(&["users.csv: column 'email' of 'users' must have a value"]);
+}
+
 fn rows_come_from_another_database(site: &Site) {
     words::init(site, "acme");
     words::init(site, "source");
@@ -246,5 +298,8 @@ on_both_engines!(
     every_format_and_standard_input_give_the_same_rows,
     a_directory_goes_in_by_the_order_of_references,
     a_dry_run_foresees_what_the_load_would_find,
+    rules_of_the_pack_are_checked_unless_they_are_left_out,
+    sealed_columns_are_sealed_once,
+    a_source_that_does_not_fit_is_named,
     rows_come_from_another_database,
 );

@@ -88,6 +88,22 @@ fn every_mistake_is_named_with_its_place() {
 }
 
 #[test]
+fn rules_are_held_against_the_tables_their_examples_and_the_first_data() {
+    let site = Site::sqlite();
+    site.line("fixtool pack new mine --yes").code(0);
+    let with = |rule: &str| {
+        let rules = format!("version: 1\ntypes:\n  users:\n    rules:\n      - {{id: names, {rule}}}\n");
+        site.write("packs/mine/1.0.0/rules.yaml", rules);
+        site.line("fixtool pack check mine")
+    };
+    with("assert: \"name <> 'Nobody'\"").code(0);
+    with("assert: \"nmae <> 'Nobody'\"").code(2).says(&["1.0.0/rules.yaml:5", "nmae"]);
+    with("assert: \"name <> 'Nobody'\", examples: {pass: [{name: Nobody}]}").code(2).says(&["1.0.0/rules.yaml"]);
+    with("assert: \"name <> 'Robin Hale'\"").code(2).says(&["fixtures/users.csv:2", "Robin Hale"]);
+    with("assert: \"name <> 'Robin Hale'\", severity: low").code(0);
+}
+
+#[test]
 fn hostile_folders_are_refused() {
     let site = Site::sqlite();
     site.line("fixtool pack new mine --yes").code(0);

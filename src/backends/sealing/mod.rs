@@ -125,6 +125,16 @@ impl Sealing {
         armored(encryptor, secret).map_err(|error| SealingError::Seal(error.to_string()))
     }
 
+    /// Whether a text is what [`seal`](Self::seal) makes.
+    pub fn is_sealed(text: &str) -> bool {
+        text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----\n")
+    }
+
+    /// Whether each secret costs the work that makes a passphrase safe.
+    pub fn is_by_passphrase(&self) -> bool {
+        self.options.passphrase.is_some()
+    }
+
     /// Opens what [`seal`](Self::seal) made.
     pub fn open(&self, sealed: &str) -> Result<Vec<u8>, SealingError> {
         let wrong = |error: &dyn std::fmt::Display| SealingError::Open(error.to_string());

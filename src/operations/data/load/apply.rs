@@ -10,7 +10,7 @@ use super::reading::{self, Parcel, Reading, Totals};
 use super::refused;
 use super::rejects::RejectsFile;
 use super::request::{OnError, Request};
-use super::sources::{Matched, Opening};
+use super::sources::{Matched, Opening, wanted_rules};
 use crate::backends::cache::CacheOutcome;
 use crate::backends::catalog::SourceMark;
 use crate::backends::database::load::{MissingSpec, Refused, UnloadSpec, Written};
@@ -19,6 +19,7 @@ use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
 use crate::formats::digest_file;
 use crate::model::{Checkpoint, Model, Table, TenantRecord};
+use crate::rules::RuleFile;
 
 /// Carries out one step.
 pub async fn perform(
@@ -30,12 +31,13 @@ pub async fn perform(
     let tenant = site.writable_tenant(&request.tenant).await?;
     let database = site.database(&tenant.placement).await?;
     let model = site.model_of(&tenant)?;
-    let step = Applying { request, clean, tenant: &tenant, database, model: &model, context };
+    let rules = wanted_rules(request, site.rules_of(&tenant)?.as_deref(), &model)?;
+    let step = Applying { request, clean, tenant: &tenant, database, model: &model, rules: &rules, site, context };
     match action {
         LoadAction::Load(load) => step.load(load).await,
         LoadAction::DeleteMissing { table, loaded_by, .. } => step.delete_missing(table, *loaded_by).await,
         LoadAction::Unload { table, .. } => step.unload(table).await,
-        LoadAction::Settle { loads, invalidate_cache } => step.settle(site, loads, *invalidate_cache).await,
+        LoadAction::Settle { loads, invalidate_cache } => step.settle(loads, *invalidate_cache).await,
     }
 }
 
@@ -45,6 +47,8 @@ struct Applying<'a> {
     tenant: &'a TenantRecord,
     database: Arc<dyn Writer>,
     model: &'a Model,
+    rules: &'a RuleFile,
+    site: &'a SiteWriter,
     context: &'a StepContext,
 }
 
@@ -63,7 +67,8 @@ impl Applying<'_> {
 
     fn opening(&self) -> Opening<'_> {
         let database: &dyn Reader = &*self.database;
-        Opening { request: self.request, tenant: self.tenant, model: self.model, database }
+        let (request, tenant, model, rules) = (self.request, self.tenant, self.model, self.rules);
+        Opening { request, tenant, model, rules, sealing: Some(self.site.sealing()), database }
     }
 
     async fn load(&self, load: &TableLoad) -> Result<Outcome, LoadError> {
@@ -333,8 +338,9 @@ impl Applying<'_> {
         Ok(outcome)
     }
 
-    async fn settle(&self, site: &SiteWriter, loads: &[TableLoad], cache: bool) -> Result<Outcome, LoadError> {
-        let mapping = options_digest(self.request)?;
+    async fn settle(&self, loads: &[TableLoad], cache: bool) -> Result<Outcome, LoadError> {
+        let site = self.site;
+        let mapping = options_digest(self.request, site.rules_of(self.tenant)?.as_deref())?;
         let fingerprint = crate::model::fingerprint(self.model);
         for load in loads {
             // After rejects the table is not what the source says, and loading again is not idle.

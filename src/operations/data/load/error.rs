@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use crate::backends::catalog::CatalogError;
 use crate::backends::database::DatabaseError;
+use crate::backends::sealing::SealingError;
 use crate::backends::site::{SiteError, database_failure};
 use crate::engine::{Failure, FailureKind};
 use crate::formats::{RecordError, SourceError};
-use crate::rules::{CheckError, MappingError, PipelineError};
+use crate::rules::{CheckError, MappingError, PipelineError, RuleFileError};
 
 /// What can go wrong when data is loaded.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -85,19 +86,40 @@ pub enum LoadError {
         second: String,
     },
 
-    /// The source has fields that the table has not.
-    #[error("{source_name}: '{table}' has no column {columns}")]
+    /// The source has a field that the table has not.
+    #[error("{source_name}: '{table}' has no column '{field}'")]
     #[diagnostic(code(fixtool::data::load::unknown_column), help("{help}"))]
-    UnknownColumns {
+    UnknownColumn {
         /// The source.
         source_name: String,
         /// The table.
         table: String,
-        /// The fields, quoted.
-        columns: String,
-        /// The nearest, or what else can be done.
+        /// The field, shortened and escaped.
+        field: String,
+        /// The nearest column, and how to leave the field out.
         help: String,
     },
+
+    /// A column is kept sealed, and a passphrase is all there is to seal with.
+    #[error("'{column}' is kept sealed, and a passphrase takes about a second for each value")]
+    #[diagnostic(
+        code(fixtool::data::load::sealed_by_passphrase),
+        help("set sealing.recipients, or leave sealing.passphrase out, so that an identity file is used")
+    )]
+    SealedByPassphrase {
+        /// The column.
+        column: String,
+    },
+
+    /// Nothing can be sealed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Sealing(#[from] SealingError),
+
+    /// The pack's rules cannot be read.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Rules(#[from] RuleFileError),
 
     /// The source lacks columns that the table must have.
     #[error("{source_name}: column {columns} of '{table}' must have a value, and the source does not hold it")]
@@ -316,6 +338,11 @@ impl Failure for LoadError {
             | Self::NoSource { .. }
             | Self::Nothing { .. }
             | Self::Twice { .. }
+            | Self::UnknownColumn { .. }
+            | Self::MissingColumns { .. }
+            | Self::KeyNotInSource { .. }
+            | Self::SealedByPassphrase { .. }
+            | Self::Rules(_)
             | Self::Mapping(_)
             | Self::MappingReads { .. }
             | Self::LookupTooLarge { .. }

@@ -9,6 +9,7 @@
 //! | [`rehearse`] | what a dry run foresees beyond the plan |
 //! | [`apply`] | one step |
 //! | [`reading`], [`shaper`], [`lookups`] | the thread that parses, maps, checks and encodes |
+//! | [`sealed`] | columns that are kept sealed |
 //! | [`rejects`], [`refused`] | the rejects file |
 //! | [`spool`] | sources that cannot be read twice |
 
@@ -22,6 +23,7 @@ pub mod refused;
 pub mod rehearse;
 pub mod rejects;
 pub mod request;
+pub mod sealed;
 pub mod shaper;
 pub mod sources;
 pub mod spool;

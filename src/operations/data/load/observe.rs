@@ -4,13 +4,14 @@ use serde::Serialize;
 
 use super::error::LoadError;
 use super::request::{Input, Mode, Request};
-use super::sources::{self, Matched, Opening};
+use super::sources::{self, Matched, Opening, wanted_rules};
 use crate::backends::catalog::SourceMark;
 use crate::backends::database::{Conflict, Reader, TableMark};
 use crate::backends::site::SiteReader;
 use crate::engine::Fingerprint;
 use crate::formats::digest_file;
 use crate::model::{Model, OnDelete, Pack, Row, Table, TenantRecord};
+use crate::rules::RuleFile;
 
 /// What was seen.
 #[derive(Debug, Clone, Serialize)]
@@ -73,11 +74,14 @@ pub async fn observe(request: &Request, site: &SiteReader) -> Result<Seen, LoadE
     let model = site.model_of(&tenant)?;
     let pack = site.pack_of(&tenant)?;
     let fingerprint = crate::model::fingerprint(&model);
-    let mapping = options_digest(request)?;
+    let rules_text = site.rules_of(&tenant)?;
+    let rules = wanted_rules(request, rules_text.as_deref(), &model)?;
+    let mapping = options_digest(request, rules_text.as_deref())?;
     let (matched, notes) = sources::matched(request, &model)?;
     let mut tables = Vec::new();
     for one in matched {
-        let place = Looking { request, site, tenant: &tenant, database: &*database, model: &model, pack: &pack };
+        let place =
+            Looking { request, site, tenant: &tenant, database: &*database, model: &model, rules: &rules, pack: &pack };
         tables.push(place.at(one, (&fingerprint, &mapping)).await?);
     }
     if let Some(first) = tables.first_mut() {
@@ -86,10 +90,11 @@ pub async fn observe(request: &Request, site: &SiteReader) -> Result<Seen, LoadE
     Ok(Seen { model: fingerprint, mapping, tables })
 }
 
-/// A digest of what changes the rows that a source stands for.
-pub fn options_digest(request: &Request) -> Result<String, LoadError> {
+/// A digest of what changes the rows that a source stands for, and what it is held to.
+pub fn options_digest(request: &Request, rules: Option<&str>) -> Result<String, LoadError> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&serde_json::to_vec(&request.options).unwrap_or_default());
+    hasher.update(rules.filter(|_| request.validate).unwrap_or_default().as_bytes());
     // Without rows to meet, records of these strategies all end up as rows.
     let strategy = match request.conflict {
         Conflict::Error | Conflict::Overwrite => Conflict::Overwrite,
@@ -110,12 +115,14 @@ struct Looking<'a> {
     tenant: &'a TenantRecord,
     database: &'a dyn Reader,
     model: &'a Model,
+    rules: &'a RuleFile,
     pack: &'a Pack,
 }
 
 impl Looking<'_> {
     fn opening(&self) -> Opening<'_> {
-        Opening { request: self.request, tenant: self.tenant, model: self.model, database: self.database }
+        let (request, rules) = (self.request, self.rules);
+        Opening { request, tenant: self.tenant, model: self.model, rules, sealing: None, database: self.database }
     }
 
     async fn at(&self, one: Matched, (model, mapping): (&str, &str)) -> Result<SeenTable, LoadError> {
@@ -147,6 +154,7 @@ impl Looking<'_> {
             most_rows: self.row_limit(&one.table),
             children: children(self.model, &one.table),
             data_type: one.data_type,
+            notes: later(&one.table, self.rules),
             table: one.table,
             source: one.input,
             digest,
@@ -154,7 +162,6 @@ impl Looking<'_> {
             rows,
             unchanged,
             missing,
-            notes: Vec::new(),
         })
     }
 
@@ -197,6 +204,15 @@ impl Looking<'_> {
             }
         }
     }
+}
+
+/// The rules that loading does not check, named.
+fn later(table: &str, rules: &RuleFile) -> Vec<String> {
+    let later = rules.of_table(table).later;
+    if later.is_empty() {
+        return Vec::new();
+    }
+    vec![format!("{table}: rules over many rows are not checked by loading: {}", later.join(", "))]
 }
 
 fn same_source(mark: &SourceMark, digest: &str, (model, mapping): (&str, &str)) -> bool {

@@ -9,12 +9,13 @@ use super::observe::{Seen, SeenTable};
 use super::reading::Totals;
 use super::request::{Mode, Request};
 use super::shaper::Fault;
-use super::sources::{Matched, Opening};
+use super::sources::{Matched, Opening, wanted_rules};
 use crate::backends::database::{Conflict, Reader};
 use crate::backends::site::SiteReader;
 use crate::engine::{Outcome, StepContext};
 use crate::formats::Record;
 use crate::model::{ForeignKey, Model, Row, Table, TenantRecord, Value};
+use crate::rules::RuleFile;
 
 /// Rows whose keys are looked up together.
 const LOOKED_UP: usize = 5000;
@@ -32,6 +33,7 @@ pub async fn rehearse(
     let tenant = site.tenant(&request.tenant).await?;
     let database = site.database(&tenant.placement).await?;
     let model = site.model_of(&tenant)?;
+    let rules = wanted_rules(request, site.rules_of(&tenant)?.as_deref(), &model)?;
     let mut outcome = Outcome::default();
     let mut loaded: BTreeMap<String, HashSet<u64>> = BTreeMap::new();
     let mut tables: Vec<&SeenTable> =
@@ -47,6 +49,7 @@ pub async fn rehearse(
             tenant: &tenant,
             database: &*database,
             model: &model,
+            rules: &rules,
             table,
             definition,
             referenced: referenced(&model, &table.table),
@@ -123,6 +126,7 @@ struct Rehearsal<'a> {
     tenant: &'a TenantRecord,
     database: &'a dyn Reader,
     model: &'a Model,
+    rules: &'a RuleFile,
     table: &'a SeenTable,
     definition: &'a Table,
     referenced: Vec<Vec<String>>,
@@ -143,8 +147,9 @@ impl Rehearsal<'_> {
             input: self.table.source.clone(),
         };
         let now = jiff::Timestamp::now().as_microsecond();
+        let (request, rules) = (self.request, self.rules);
         let opening =
-            Opening { request: self.request, tenant: self.tenant, model: self.model, database: self.database };
+            Opening { request, tenant: self.tenant, model: self.model, rules, sealing: None, database: self.database };
         let (mut source, mut shaper) = opening.open(&matched, now).await?;
         let columns = shaper.columns().to_vec();
         let mut record = Record::default();

@@ -2,16 +2,20 @@
 
 use crate::formats::Record;
 use crate::model::{Fields, Row, Table};
-use crate::rules::{MappedRecord, Pipeline, PipelineOptions, RecordCheck, Reject, Shape, TypeMapping, Violation};
+use crate::rules::{
+    MappedRecord, Pipeline, PipelineOptions, RecordCheck, Reject, RowRule, Shape, TypeMapping, Violation,
+};
 
 use super::error::LoadError;
 use super::lookups::Lookups;
+use super::sealed::Sealer;
 
 /// Maps records, makes rows and checks them.
 pub struct Shaper {
     mapping: Option<Mapper>,
     pipeline: Pipeline,
     check: RecordCheck,
+    sealer: Option<Sealer>,
     now: i64,
 }
 
@@ -75,7 +79,20 @@ impl Shaper {
             }
         };
         let check = RecordCheck::compile(name, table, pipeline.columns(), options.now)?;
-        Ok(Self { mapping, pipeline, check, now: options.now })
+        Ok(Self { mapping, pipeline, check, sealer: None, now: options.now })
+    }
+
+    /// Checks these rules too.
+    pub fn with_rules(mut self, rules: &[RowRule]) -> Result<Self, LoadError> {
+        self.check = self.check.with_rules(rules)?;
+        Ok(self)
+    }
+
+    /// Seals what is kept sealed.
+    #[must_use]
+    pub fn sealed_by(mut self, sealer: Option<Sealer>) -> Self {
+        self.sealer = sealer;
+        self
     }
 
     /// Columns that the rows carry.
@@ -102,13 +119,17 @@ impl Shaper {
                 run(&self.pipeline, &mapper.mapping.view(record, &mapper.mapped), row)?;
             }
         }
-        let Err(wrong) = self.check.check(row) else { return Ok(()) };
+        let Err(wrong) = self.check.check(row) else { return self.seal(row) };
         // A rule of low severity describes the data; it does not keep a record out.
         let mut faults: Vec<Fault> = wrong.into_iter().filter(|v| v.severity.rejects()).map(Fault::from).collect();
         for fault in &mut faults {
             fault.field = fault.column.as_ref().and_then(|column| fields.iter().position(|field| field == column));
         }
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        if faults.is_empty() { self.seal(row) } else { Err(faults) }
+    }
+
+    fn seal(&self, row: &mut Row) -> Result<(), Vec<Fault>> {
+        self.sealer.as_ref().map_or(Ok(()), |sealer| sealer.seal(row)).map_err(|fault| vec![fault])
     }
 }
 

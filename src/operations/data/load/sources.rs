@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use super::error::LoadError;
 use super::lookups::Lookups;
 use super::request::{Input, Request};
+use super::sealed::Sealer;
 use super::shaper::{Mapper, Shaper};
 use crate::backends::database::Reader;
+use crate::backends::sealing::Sealing;
 use crate::formats::{NameParts, Source};
 use crate::model::mask::Masker;
 use crate::model::{Model, Table, TenantRecord};
-use crate::rules::{Mapping, PipelineOptions, Shape};
+use crate::rules::{CheckError, Mapping, PipelineError, PipelineOptions, RuleFile, Shape};
 
 /// One file and the table that it goes into.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +136,14 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
     Ok(files)
 }
 
+/// The pack's own rules as far as the user wants them.
+pub fn wanted_rules(request: &Request, text: Option<&str>, model: &Model) -> Result<RuleFile, LoadError> {
+    match text {
+        Some(text) if request.validate => Ok(RuleFile::read("rules.yaml", text.as_bytes(), model)?),
+        _ => Ok(RuleFile::default()),
+    }
+}
+
 /// What sources are opened with.
 pub struct Opening<'a> {
     /// What the user meant.
@@ -142,6 +152,10 @@ pub struct Opening<'a> {
     pub tenant: &'a TenantRecord,
     /// Its tables.
     pub model: &'a Model,
+    /// The pack's own rules.
+    pub rules: &'a RuleFile,
+    /// With what sealed columns are sealed; none where rows are only looked at.
+    pub sealing: Option<&'a Sealing>,
     /// Its database, for the look-ups of a mapping.
     pub database: &'a dyn Reader,
 }
@@ -160,15 +174,37 @@ impl Opening<'_> {
         let target = (matched.table.as_str(), table);
         if source.reader.fields().is_empty() {
             let first = self.first_fields(matched)?;
-            return Ok((source, Shaper::compile(target, Shape::Open(&first), options, mapper)?));
+            let shaper = self.shaper(matched, target, Shape::Open(&first), (options, mapper))?;
+            return Ok((source, shaper));
         }
-        let shaper = Shaper::compile(target, Shape::Fixed(source.reader.fields()), options, mapper)?;
+        let shaper = self.shaper(matched, target, Shape::Fixed(source.reader.fields()), (options, mapper))?;
         let missing = shaper.missing_fields();
         if !missing.is_empty() {
             let (source_name, fields) = (matched.input.name.clone(), missing.join(", "));
             return Err(LoadError::MappingReads { source_name, fields });
         }
         Ok((source, shaper))
+    }
+
+    fn shaper(
+        &self,
+        matched: &Matched,
+        target: (&str, &Table),
+        shape: Shape<'_>,
+        (options, mapper): (PipelineOptions, Option<Mapper>),
+    ) -> Result<Shaper, LoadError> {
+        let source_name = matched.input.name.clone();
+        let shaper = Shaper::compile(target, shape, options, mapper).map_err(|error| match error {
+            LoadError::Pipeline(PipelineError::UnknownField { table, field, help }) => {
+                LoadError::UnknownColumn { source_name, table, field, help }
+            }
+            LoadError::Check(CheckError::MissingColumn { table, column }) => {
+                LoadError::MissingColumns { source_name, table, columns: format!("'{column}'") }
+            }
+            other => other,
+        })?;
+        let sealer = self.sealing.map(|sealing| Sealer::of(target.1, shaper.columns(), sealing)).transpose()?;
+        Ok(shaper.with_rules(&self.rules.of_table(&matched.table).rows)?.sealed_by(sealer.flatten()))
     }
 
     /// A record of an open shape names its own fields; the first one is read ahead for its names.

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use crate::formats::{Record, Source, SourceFormat, SourceOptions};
 use crate::model::pack::{Fixture, Flaw, Release};
 use crate::model::{Row, Table, Value};
-use crate::rules::{Pipeline, PipelineOptions, RecordCheck, Shape};
+use crate::rules::{Pipeline, PipelineOptions, RecordCheck, RuleFile, Shape};
 
 /// The records of one table, with the line of each.
 struct Loaded<'r> {
@@ -17,11 +17,11 @@ struct Loaded<'r> {
 }
 
 /// Reads and checks all first data of a version; answers with the number of records of each table.
-pub(super) fn check(release: &Release, flaws: &mut Vec<Flaw>) -> Vec<(String, u64)> {
+pub(super) fn check(release: &Release, rules: &RuleFile, flaws: &mut Vec<Flaw>) -> Vec<(String, u64)> {
     let mut loaded = Vec::new();
     for fixture in &release.fixtures {
         let Some(table) = release.model.tables.get(&fixture.table) else { continue };
-        match read(fixture, table) {
+        match read(fixture, table, rules) {
             Ok(records) => loaded.push(records),
             Err(found) => flaws.extend(found.into_iter().map(|(line, message)| flaw(release, fixture, line, &message))),
         }
@@ -40,7 +40,7 @@ fn flaw(release: &Release, fixture: &Fixture, line: u64, message: &str) -> Flaw 
 
 type Problems = Vec<(u64, String)>;
 
-fn read<'r>(fixture: &'r Fixture, table: &'r Table) -> Result<Loaded<'r>, Problems> {
+fn read<'r>(fixture: &'r Fixture, table: &'r Table, rules: &RuleFile) -> Result<Loaded<'r>, Problems> {
     let whole = |message: String| vec![(1, message)];
     let name = fixture.path.rsplit('/').next().unwrap_or_default();
     let input = Box::new(Cursor::new(fixture.bytes.clone()));
@@ -66,7 +66,7 @@ fn read<'r>(fixture: &'r Fixture, table: &'r Table) -> Result<Loaded<'r>, Proble
             let fields = source.reader.fields();
             let fixed = matches!(source.format, SourceFormat::Csv | SourceFormat::Tsv);
             let shape = if fixed { Shape::Fixed(fields) } else { Shape::Open(fields) };
-            begun = Some(begin(fixture, table, shape).map_err(whole)?);
+            begun = Some(begin((fixture, table), rules, shape).map_err(whole)?);
         }
         let Some((pipeline, check)) = &mut begun else { break };
         pipeline.bind(source.reader.fields());
@@ -85,8 +85,10 @@ fn row_of(record: &Record, pipeline: &Pipeline, check: &RecordCheck) -> Result<R
         return Err(rejects.iter().map(|reject| blamed(reject.column.as_deref(), &reject.reason)).collect());
     }
     match check.check(&row) {
-        Err(found) => Err(found.iter().map(|v| blamed(v.column.as_deref(), &v.reason)).collect()),
-        Ok(()) => Ok(row),
+        Err(found) if found.iter().any(|v| v.severity.rejects()) => {
+            Err(found.iter().map(|v| blamed(v.column.as_deref(), &v.reason)).collect())
+        }
+        _ => Ok(row),
     }
 }
 
@@ -94,12 +96,17 @@ fn blamed(column: Option<&str>, reason: &str) -> String {
     column.map_or_else(|| reason.to_owned(), |column| format!("'{column}': {reason}"))
 }
 
-fn begin(fixture: &Fixture, table: &Table, shape: Shape<'_>) -> Result<(Pipeline, RecordCheck), String> {
+fn begin(
+    (fixture, table): (&Fixture, &Table),
+    rules: &RuleFile,
+    shape: Shape<'_>,
+) -> Result<(Pipeline, RecordCheck), String> {
     let options = PipelineOptions { now: 0, ignore_unknown: false };
     let pipeline = Pipeline::compile(&fixture.table, table, shape, options);
     let pipeline = pipeline.map_err(|error| error.to_string())?;
-    let check =
-        RecordCheck::compile(&fixture.table, table, pipeline.columns(), 0).map_err(|error| error.to_string())?;
+    let check = RecordCheck::compile(&fixture.table, table, pipeline.columns(), 0)
+        .and_then(|check| check.with_rules(&rules.of_table(&fixture.table).rows))
+        .map_err(|error| error.to_string())?;
     Ok((pipeline, check))
 }
 

@@ -7,7 +7,7 @@ use crate::model::check::cycles;
 use crate::model::pack::{Flaw, Limit, Pack, PackError, Release};
 use crate::model::{Table, fingerprint};
 use crate::operations::pack::{PackFault, Packs};
-use crate::rules::RecordCheck;
+use crate::rules::{RecordCheck, RuleFile};
 
 /// Checks one pack; every mistake is reported at once.
 pub fn observe(reference: &str, reader: &Packs) -> Result<View, PackFault> {
@@ -15,10 +15,15 @@ pub fn observe(reference: &str, reader: &Packs) -> Result<View, PackFault> {
     let mut flaws = Vec::new();
     let mut versions = Vec::new();
     let mut notes = Vec::new();
+    let mut rules_file = String::new();
     for release in &pack.releases {
         let before = versions.len().checked_sub(1).and_then(|at| pack.releases.get(at));
         flaws.extend(conditions(release, before));
-        let counts = first_data::check(release, &mut flaws);
+        if before.is_none_or(|before| before.rules != release.rules) {
+            rules_file = format!("{}/rules.yaml", release.version);
+        }
+        let rules = rules(release, &rules_file, &mut flaws);
+        let counts = first_data::check(release, &rules, &mut flaws);
         notes.extend(over_quota(&pack, release, &counts));
         for cycle in cycles(&release.model) {
             notes.push(format!(
@@ -39,6 +44,15 @@ pub fn observe(reference: &str, reader: &Packs) -> Result<View, PackFault> {
         return Ok(View { pack: pack.name().to_owned(), digest: pack.digest.clone(), versions, notes });
     }
     Err(PackSourceError::Invalid(PackError { pack: reference.to_owned(), flaws }).into())
+}
+
+/// The rules of a version, held against its tables and their own examples.
+fn rules(release: &Release, file: &str, flaws: &mut Vec<Flaw>) -> RuleFile {
+    let Some(text) = &release.rules else { return RuleFile::default() };
+    RuleFile::read(file, text.as_bytes(), &release.model).unwrap_or_else(|error| {
+        flaws.extend(error.flaws);
+        RuleFile::default()
+    })
 }
 
 /// Conditions that fixtool cannot read, and so could not check on records; each is told for the version that brings it.

@@ -243,12 +243,13 @@ impl Job {
                     if found.is_empty() {
                         return Err(error);
                     }
-                    let rows: Vec<u64> = found.iter().map(|(row, _)| *row).collect();
-                    refused.extend(found.into_iter().map(|(_, refused)| refused));
+                    let rows: Vec<u64> = found.iter().map(|found| found.row).collect();
+                    let at: Vec<String> = found.iter().map(|found| found.at.clone()).collect();
+                    refused.extend(found.into_iter().map(|found| found.refused));
                     if !self.spec.reject {
                         return Ok(refused);
                     }
-                    probes::delete_rows(connection, &self.table, &rows).await?;
+                    probes::delete_rows(connection, &self.table, at).await?;
                     self.positions.remove(&rows);
                 }
                 Err(error) => return Err(error),

@@ -111,11 +111,15 @@ async fn duplicates(
     position: &str,
     key: &[String],
 ) -> Result<Vec<(i64, i64)>, DatabaseError> {
+    // Grouping carries only the key through the sort; a window would carry every row.
     let sql = format!(
-        "SELECT p, first FROM (SELECT r.{position} AS p, row_number() OVER w AS n, min(r.{position}) OVER w AS first \
-         FROM {rows} r WHERE {} WINDOW w AS (PARTITION BY {} ORDER BY r.{position})) WHERE n > 1",
-        not_null("r.", key),
-        list("r.", key)
+        "WITH twice AS MATERIALIZED (SELECT {columns}, min({position}) AS \"_fixtool_first\" FROM {rows} \
+         WHERE {} GROUP BY {columns} HAVING count(*) > 1) \
+         SELECT r.{position}, d.\"_fixtool_first\" FROM {rows} r JOIN twice d ON {} \
+         WHERE r.{position} > d.\"_fixtool_first\"",
+        not_null("", key),
+        matching("d", key, "r", key),
+        columns = list("", key),
     );
     let found = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
     found.iter().map(|row| Ok((row.try_get(0).map_err(translate)?, row.try_get(1).map_err(translate)?))).collect()
