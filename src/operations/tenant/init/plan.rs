@@ -89,6 +89,7 @@ impl crate::engine::Action for Action {
             Self::GrantRoles { roles, .. } => {
                 format!("create the database roles {}, {} and {}", roles.owner, roles.read_write, roles.read_only)
             }
+            Self::LoadFixture { data_type, rows: 1, .. } => format!("load 1 row of first data: {data_type}"),
             Self::LoadFixture { data_type, rows, .. } => format!("load {rows} rows of first data: {data_type}"),
             Self::CreateAdmin { email, .. } => format!("create the administrator {email}"),
             Self::Activate => "put the tenant in use".to_owned(),

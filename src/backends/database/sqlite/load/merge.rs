@@ -94,13 +94,13 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
     let mut matched = 0;
     if !spec.key.is_empty() && spec.conflict != Conflict::Error {
         let on = matching("t", &spec.key, "s", &spec.key);
-        matched = number(connection, format!("SELECT count(*) FROM {STAGE} s JOIN {table} t ON {on}")).await?;
+        matched = number(connection, format!("SELECT count(*) FROM {STAGE} s CROSS JOIN {table} t ON {on}")).await?;
         if spec.conflict == Conflict::Skip {
             counts.insert("skipped", matched);
         } else {
             let image = before_image(&spec.definition);
             let from = format!(
-                "{}, {image} FROM {table} t JOIN {STAGE} s ON {on} WHERE {}",
+                "{}, {image} FROM {STAGE} s CROSS JOIN {table} t ON {on} WHERE {}",
                 key_text("t.", &spec.key),
                 would_change(spec)
             );

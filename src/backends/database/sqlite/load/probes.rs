@@ -157,14 +157,19 @@ async fn loaded_before(
     if key != spec.key {
         return Ok(Vec::new());
     }
-    let sql = format!(
-        "SELECT DISTINCT r.{POSITION} FROM {STAGE} r JOIN _fixtool_undo u \
-         ON u.run = {} AND u.step = {} AND u.key = {} AND u.kind IN ('insert', 'update', 'seen')",
-        literal(&spec.run),
-        spec.step,
-        key_text("r.", key)
-    );
+    let sql = loaded_before_sql((&spec.run, spec.step), key);
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)
+}
+
+/// `CROSS JOIN` keeps the order of the tables: without it SQLite walks the whole journal for each
+/// staged row, and the load takes the square of its records.
+fn loaded_before_sql((run, step): (&str, u32), key: &[String]) -> String {
+    format!(
+        "SELECT DISTINCT r.{POSITION} FROM {STAGE} r CROSS JOIN _fixtool_undo u \
+         ON u.run = {} AND u.step = {step} AND u.key = {} AND u.kind IN ('insert', 'update', 'seen')",
+        literal(run),
+        key_text("r.", key)
+    )
 }
 
 /// Rows that would collide with a row of the table.
@@ -183,9 +188,33 @@ async fn existing(
         format!(" AND NOT ({})", matching("t", &spec.key, "r", &spec.key))
     };
     let sql = format!(
-        "SELECT DISTINCT r.{POSITION} FROM {STAGE} r JOIN {} t ON {}{other_row}",
+        "SELECT DISTINCT r.{POSITION} FROM {STAGE} r CROSS JOIN {} t ON {}{other_row}",
         identifier(&spec.table),
         matching("t", key, "r", key)
     );
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection;
+
+    use super::*;
+    use crate::backends::database::own_tables;
+    use crate::model::{Engine, Namespace};
+
+    #[tokio::test]
+    async fn the_journal_is_searched_by_key_for_each_staged_row() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let mut statements = own_tables::create(Engine::Sqlite, &Namespace("tenant_a".to_owned()));
+        statements.push(format!("CREATE TEMP TABLE \"_fixtool_stage\" ({POSITION}, id TEXT)"));
+        for statement in statements {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+        }
+        let sql = format!("EXPLAIN QUERY PLAN {}", loaded_before_sql(("run", 0), &["id".to_owned()]));
+        let plan = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| row.get::<String, _>("detail")).collect();
+        assert_eq!(plan[0], "SCAN r", "{plan:?}");
+        assert!(plan[1].contains("(run=? AND step=? AND key=?)"), "{plan:?}");
+    }
 }
