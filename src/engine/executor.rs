@@ -171,6 +171,7 @@ impl<A: Action> Run<A> {
                 let target = self.target();
                 self.emit(&Event::StepFinished { target, step: place, outcome: outcome.clone() });
                 if outcome.interrupted {
+                    self.stopped.insert(place, outcome);
                     return Settled::Stopped;
                 }
                 if let Err(error) = retry.insist(|| ledger.step_finished(&self.id, place, &outcome)).await {

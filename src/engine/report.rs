@@ -88,7 +88,7 @@ pub struct Report {
 pub struct StepReport {
     /// One line for people.
     pub label: String,
-    /// What came out; `None` when the step was not finished.
+    /// What came out, also of a step that was stopped; `None` when it was not begun or failed.
     pub outcome: Option<Outcome>,
     /// Wall time in milliseconds.
     pub elapsed_ms: u64,

@@ -31,6 +31,8 @@ pub(super) struct Run<A> {
     /// Set by the user, or when a step failed: the others stop at their checkpoints.
     pub(super) stop: CancellationToken,
     pub(super) finished: BTreeMap<u32, Outcome>,
+    /// What steps had done when they stopped at a checkpoint: for the report alone.
+    pub(super) stopped: HashMap<u32, Outcome>,
     pub(super) started: HashMap<u32, Instant>,
     pub(super) elapsed: HashMap<u32, u64>,
 }
@@ -44,8 +46,8 @@ impl<A: Action> Run<A> {
         finished: BTreeMap<u32, Outcome>,
     ) -> Self {
         let stop = environment.cancel.child_token();
-        let (started, elapsed) = (HashMap::new(), HashMap::new());
-        Self { id, approved, environment, began, stop, finished, started, elapsed }
+        let (stopped, started, elapsed) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { id, approved, environment, began, stop, finished, stopped, started, elapsed }
     }
 
     pub(super) fn target(&self) -> String {
@@ -196,7 +198,7 @@ impl<A: Action> Run<A> {
             .zip(&self.approved.plan().steps)
             .map(|(place, step)| StepReport {
                 label: step.action.describe(),
-                outcome: self.finished.get(&place).cloned(),
+                outcome: self.finished.get(&place).or_else(|| self.stopped.get(&place)).cloned(),
                 elapsed_ms: self.elapsed.get(&place).copied().unwrap_or(0),
             })
             .collect();

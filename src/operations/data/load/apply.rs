@@ -156,7 +156,7 @@ impl Applying<'_> {
             return Err(error);
         }
         if flow.interrupted {
-            return Ok(interrupted(load, &*session));
+            return Ok(interrupted(load, &*session, flow.counts));
         }
         let totals = match totals {
             Ok(totals) => totals,
@@ -367,12 +367,11 @@ impl Applying<'_> {
 }
 
 /// The bare road has nothing durable before its end; the staged one goes on from its last batch.
-fn interrupted(load: &TableLoad, session: &dyn LoadSession) -> Outcome {
-    let note = if session.durable_by_batch() {
-        format!("{}: stopped after a durable batch", load.table)
-    } else {
-        format!("{}: stopped before its end; nothing was written, a resume begins anew", load.table)
-    };
+fn interrupted(load: &TableLoad, session: &dyn LoadSession, counts: BTreeMap<String, u64>) -> Outcome {
+    if session.durable_by_batch() {
+        return Outcome { interrupted: true, counts, ..Outcome::default() };
+    }
+    let note = format!("{}: stopped before its end; nothing was written, a resume begins anew", load.table);
     Outcome { interrupted: true, notes: vec![note], ..Outcome::default() }
 }
 
