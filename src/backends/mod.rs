@@ -1,4 +1,4 @@
-//! What it is done to: databases, the catalog, the cache, sealed secrets.
+//! What it is done to: databases, the catalog, the cache, sealed secrets, stored objects.
 
 pub mod cache;
 pub mod catalog;
@@ -6,3 +6,4 @@ pub mod database;
 pub mod packs;
 pub mod sealing;
 pub mod site;
+pub mod storage;

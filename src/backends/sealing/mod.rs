@@ -2,6 +2,25 @@
 //!
 //! What is sealed here can be opened with `age` itself. A site has an identity of its own, a file that only its
 //! owner can read, made when something is sealed for the first time; recipients or a passphrase take its place.
+//!
+//! | file | holds |
+//! |---|---|
+//! | this one | short secrets of the site: credentials |
+//! | [`stream`] | backups: bytes sealed for one recipient |
+//! | [`tenant_key`] | the key of one tenant and generation, and what is derived from it |
+//! | [`administrators`] | who may open a tenant's key: recipients and passphrases |
+//! | [`identities`] | the secret halves, read from files |
+
+pub mod administrators;
+pub mod error;
+pub mod identities;
+pub mod stream;
+pub mod tenant_key;
+
+pub use administrators::{Administrator, Administrators};
+pub use error::KeyError;
+pub use identities::Identities;
+pub use tenant_key::{ContentKey, SealingKey, TenantKey};
 
 use std::fs;
 use std::io::{Read, Write};
@@ -89,6 +108,10 @@ impl Passphrase {
     /// Keeps the text as a secret.
     pub fn new(text: String) -> Self {
         Self(SecretString::from(text))
+    }
+
+    fn secret(&self) -> SecretString {
+        self.0.clone()
     }
 }
 
