@@ -8,9 +8,10 @@
 //! |---|---|
 //! | [`model`] | what is it about? plain data and pure functions |
 //! | [`engine`] | how is anything done? plan, approval, executor, fleet, events; knows no noun |
-//! | [`backends`] | what is it done to? databases, catalog, cache, sealing |
+//! | [`backends`] | what is it done to? databases, catalog, cache, storage, sealing |
 //! | [`formats`] | how do records look in a file? |
 //! | [`rules`] | when is a record right? |
+//! | [`snapshots`] | how does a tenant become bytes and come back? |
 //! | [`operations`] | what can fixtool do? one folder a noun, one folder a verb |
 //! | [`console`] | how is it shown? the only code that writes to the terminal |
 //! | [`config`] | what was settled beforehand? |
@@ -29,3 +30,4 @@ pub mod formats;
 pub mod model;
 pub mod operations;
 pub mod rules;
+pub mod snapshots;

@@ -49,6 +49,11 @@ impl Identities {
         self.all.is_empty()
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = &dyn Identity> {
         self.all.iter().map(|identity| &**identity as &dyn Identity)
     }

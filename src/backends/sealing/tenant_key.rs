@@ -64,7 +64,7 @@ impl TenantKey {
     /// Seals the key itself for administrators. The result is an age file that holds an age identity file.
     pub fn wrap(&self, administrators: &Administrators, comment: &str) -> Result<Vec<u8>, KeyError> {
         let secret = self.identity.to_string();
-        let comment: String = comment.lines().map(|line| format!("# {line}\n")).collect();
+        let comment = comment.lines().fold(String::new(), |all, line| all + "# " + line + "\n");
         let text = SecretString::from(format!("{comment}{}\n", secret.expose_secret()));
         let recipients = administrators.recipients()?;
         let recipients: Vec<&dyn Recipient> =

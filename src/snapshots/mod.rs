@@ -1,0 +1,56 @@
+//! Snapshots: how a tenant becomes bytes and comes back.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`layout`] | the names of all objects of a repository, and of an archive, which is a repository in a file |
+//! | [`cut`] | where the rows of a table are cut into parts |
+//! | [`codec`] | compression and its bounds |
+//! | [`part`] | one part: hash, name, compress, seal, and all of it backwards |
+//! | [`manifest`] | what a snapshot consists of |
+//! | [`record`] | small JSON objects that notice when they were changed |
+//! | [`instant`] | moments, as text in JSON |
+//! | [`repository`] | snapshots and parts in a store |
+//! | [`pins`] | what must not be pruned |
+//! | [`verified`] | what was verified, and with which result |
+//! | [`keys`] | the keys of one tenant that are at hand |
+//! | [`keyring`] | generations of keys: made, shared with administrators, rotated, erased |
+//! | [`key_record`] | what may be known in public of a generation |
+//! | [`local_keys`] | what a machine keeps of them |
+//! | [`archive`] | one file that holds one snapshot |
+//! | [`source`] | what restoring reads from: a repository or an archive |
+//! | [`error`] | what can go wrong |
+//!
+//! A manifest is stored last and never replaced. So an interrupted backup is never listed, and its parts are found
+//! under their names and used again by the next run.
+
+pub mod archive;
+pub mod codec;
+pub mod cut;
+pub mod error;
+pub mod instant;
+pub mod key_record;
+pub mod keyring;
+pub mod keys;
+pub mod layout;
+pub mod local_keys;
+pub mod manifest;
+pub mod part;
+pub mod pins;
+pub mod record;
+pub mod repository;
+pub mod source;
+pub mod verified;
+
+#[cfg(test)]
+mod tests;
+
+pub use codec::{Codec, Compression};
+pub use error::SnapshotError;
+pub use instant::Instant;
+pub use keyring::Keyring;
+pub use keys::Keys;
+pub use layout::{Digest, SnapshotId};
+pub use manifest::Manifest;
+pub use part::{Packed, Packing, PartRef};
+pub use repository::Repository;
+pub use source::SnapshotSource;
