@@ -10,6 +10,7 @@ mod calendar;
 pub mod connect;
 pub mod ddl;
 pub mod error;
+pub mod instant;
 pub mod load;
 pub mod own_tables;
 pub mod postgres;
@@ -24,6 +25,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 pub use error::{DatabaseError, DatabaseErrorKind};
+pub use instant::Instant;
 pub use load::{Conflict, LoadSession, LoadSpec, RowBatch};
 
 use crate::model::{Checkpoint, Engine, LogicalType, Model, Namespace, Row, Value};
@@ -142,6 +144,15 @@ pub trait Reader: Send + Sync {
     /// Streams what a query gives, each column as [`query_columns`](Self::query_columns) says, in a
     /// transaction that can only read. Ends early, without error, when the receiver is dropped.
     async fn query(&self, sql: &str, out: mpsc::Sender<Vec<Row>>) -> Result<u64, DatabaseError>;
+
+    /// Holds one moment of a tenant open, in which these tables can be read by so many readers at
+    /// once; fewer where the connections do not suffice. See [`instant`].
+    async fn instant(
+        &self,
+        namespace: &Namespace,
+        tables: &[String],
+        readers: usize,
+    ) -> Result<Arc<dyn Instant>, DatabaseError>;
 
     /// Closes every connection; on SQLite the write-ahead logs are folded into their files.
     async fn close(&self);

@@ -1,11 +1,13 @@
 //! PostgreSQL's COPY text format: one row a line, tab between columns, `\N` for NULL.
 //!
 //! Source: PostgreSQL documentation, `COPY`, section "Text Format". The settings are fixed: UTC,
-//! ISO dates, hex bytes, shortest floats that read back exactly.
+//! ISO dates, hex bytes, shortest floats that read back exactly. What is written here is to the
+//! byte what the server writes for the same value, so that a backup of either engine is the same.
 
 use std::io::Write as _;
 
-use crate::model::{Row, Value};
+use super::copy_float::float;
+use crate::model::{LogicalType, Row, Value};
 
 /// Appends one row as a line; with `position` as the first column where it is given.
 pub fn encode_row(row: &Row, position: Option<u64>, out: &mut Vec<u8>) {
@@ -22,6 +24,33 @@ pub fn encode_row(row: &Row, position: Option<u64>, out: &mut Vec<u8>) {
         encode_value(value, out);
     }
     out.push(b'\n');
+}
+
+/// Appends one row as the line that the server itself would write for columns of these types:
+/// unlike [`encode_row`], a decimal has all the digits of its scale.
+pub fn encode_line<'t>(row: &Row, types: impl IntoIterator<Item = &'t LogicalType>, out: &mut Vec<u8>) {
+    for (at, (value, logical)) in row.iter().zip(types).enumerate() {
+        if at > 0 {
+            out.push(b'\t');
+        }
+        match (value, logical) {
+            (Value::Decimal(text), LogicalType::Decimal(_, scale)) => scaled(text, usize::from(*scale), out),
+            (other, _) => encode_value(other, out),
+        }
+    }
+    out.push(b'\n');
+}
+
+fn scaled(text: &str, scale: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(text.as_bytes());
+    if !text.ends_with(|last: char| last.is_ascii_digit()) {
+        return;
+    }
+    let written = text.split_once('.').map(|(_, fraction)| fraction.len());
+    if written.is_none() && scale > 0 {
+        out.push(b'.');
+    }
+    out.resize(out.len() + scale.saturating_sub(written.unwrap_or_default()), b'0');
 }
 
 fn encode_value(value: &Value, out: &mut Vec<u8>) {
@@ -57,21 +86,10 @@ fn number(of: impl std::fmt::Display, out: &mut Vec<u8>) {
     let _ = write!(out, "{of}");
 }
 
-/// A float as PostgreSQL reads and prints it.
-pub fn float(of: f64) -> String {
-    if of.is_nan() {
-        "NaN".to_owned()
-    } else if of.is_infinite() {
-        if of > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
-    } else {
-        format!("{of:?}")
-    }
-}
-
 /// The characters that COPY text treats as its own get a backslash.
 fn escape(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|b| matches!(b, b'\\' | b'\n' | b'\r' | b'\t')) {
+    while let Some(at) = rest.iter().position(|b| matches!(b, b'\\' | 8..=13)) {
         let (clean, tail) = rest.split_at(at);
         out.extend_from_slice(clean);
         out.push(b'\\');
@@ -79,6 +97,9 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
             Some(b'\n') => out.push(b'n'),
             Some(b'\r') => out.push(b'r'),
             Some(b'\t') => out.push(b't'),
+            Some(8) => out.push(b'b'),
+            Some(11) => out.push(b'v'),
+            Some(12) => out.push(b'f'),
             _ => out.push(b'\\'),
         }
         rest = tail.get(1..).unwrap_or_default();
@@ -86,7 +107,7 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// A text array as PostgreSQL writes it: `{"a","b",NULL}`.
+/// A text array as PostgreSQL writes it: `{a,"b c",NULL}`, quoted only where it must be.
 pub fn array_literal(of: &[Option<String>]) -> String {
     let mut text = String::from("{");
     for (at, element) in of.iter().enumerate() {
@@ -95,6 +116,7 @@ pub fn array_literal(of: &[Option<String>]) -> String {
         }
         match element {
             None => text.push_str("NULL"),
+            Some(word) if is_plain(word) => text.push_str(word),
             Some(word) => {
                 text.push('"');
                 for c in word.chars() {
@@ -109,6 +131,12 @@ pub fn array_literal(of: &[Option<String>]) -> String {
     }
     text.push('}');
     text
+}
+
+/// Whether an element of an array needs no quotes.
+fn is_plain(word: &str) -> bool {
+    let special = |b: u8| matches!(b, b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | 9..=13);
+    !word.is_empty() && !word.eq_ignore_ascii_case("null") && !word.bytes().any(special)
 }
 
 const MICROS_A_DAY: i64 = 86_400_000_000;
@@ -126,6 +154,8 @@ fn timestamp(micros: i64, out: &mut Vec<u8>) {
     let _ = write!(out, " {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     if fraction > 0 {
         let _ = write!(out, ".{fraction:06}");
+        let end = out.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+        out.truncate(end);
     }
     out.extend_from_slice(b"+00");
     era(year, out);
@@ -188,12 +218,26 @@ mod tests {
             line(vec![Value::List(vec![Some("a\"b\\".into()), None, Some(String::new())])]),
             "{\"a\\\\\"b\\\\\\\\\",NULL,\"\"}\n"
         );
+        let words = ["a", "b c", "Null", "ü,", "\u{b}"].map(|word| Some(word.to_owned()));
+        assert_eq!(line(vec![Value::List(words.into())]), "{a,\"b c\",\"Null\",\"ü,\",\"\\v\"}\n");
+        assert_eq!(line(vec![Value::Text("\u{8}\u{b}\u{c}\u{7f}".into())]), "\\b\\v\\f\u{7f}\n");
+    }
+
+    #[test]
+    fn a_decimal_has_all_digits_of_its_scale() {
+        let types = ["decimal(9,2)", "decimal(9,2)", "decimal(9,0)", "decimal(9,3)", "decimal(9,1)"];
+        let types: Vec<LogicalType> = types.iter().map(|logical| logical.parse().unwrap()).collect();
+        let row: Row = ["1", "-0.5", "7", "0.125", "NaN"].map(|of| Value::Decimal(of.to_owned())).into();
+        let mut out = Vec::new();
+        encode_line(&row, &types, &mut out);
+        assert_eq!(out, b"1.00\t-0.50\t7\t0.125\tNaN\n");
     }
 
     #[test]
     fn writes_instants_and_days_in_utc() {
         assert_eq!(line(vec![Value::Timestamp(0)]), "1970-01-01 00:00:00+00\n");
         assert_eq!(line(vec![Value::Timestamp(-1)]), "1969-12-31 23:59:59.999999+00\n");
+        assert_eq!(line(vec![Value::Timestamp(10_500_000)]), "1970-01-01 00:00:10.5+00\n");
         assert_eq!(line(vec![Value::Date(19_782)]), "2024-02-29\n");
         assert_eq!(line(vec![Value::Date(-719_163)]), "0001-12-31 BC\n");
     }

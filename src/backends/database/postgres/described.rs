@@ -1,7 +1,7 @@
 //! What the catalog says in SQL, said in the words of a model: types, defaults, and enums.
 
-use super::text;
 use crate::backends::database::ddl::column_types::model_text;
+use crate::backends::database::load::parse_text;
 use crate::model::LogicalType;
 
 /// The logical type nearest to a type of PostgreSQL; `words` are the labels of its enum.
@@ -58,7 +58,7 @@ pub(super) fn default(expression: &str, logical: &LogicalType) -> Option<String>
     }
     let value = match constant(expression) {
         Constant::Null => return None,
-        Constant::Text(constant) => text::value(&constant, logical),
+        Constant::Text(constant) => parse_text::value(&constant, logical),
         Constant::No => None,
     };
     Some(value.map_or_else(|| format!("sql({expression})"), |value| model_text(&value)))

@@ -7,7 +7,8 @@ use sqlx::{Arguments, AssertSqlSafe, PgConnection, Row as _};
 
 use super::error::translate;
 use super::introspect::get;
-use super::{Postgres, described, text};
+use super::{Postgres, described};
+use crate::backends::database::load::parse_text;
 use crate::backends::database::quote::{identifier, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind, Lookup};
 use crate::model::{Engine, Namespace, Row, Value};
@@ -82,7 +83,7 @@ impl Postgres {
         for row in &found {
             let value = match row.try_get::<Option<String>, _>(1).map_err(translate)? {
                 None => Value::Null,
-                Some(text) => text::value(&text, &logical).unwrap_or(Value::Text(text)),
+                Some(text) => parse_text::value(&text, &logical).unwrap_or(Value::Text(text)),
             };
             if let Some(slot) = answer.get_mut(place(row.try_get(0).map_err(translate)?)) {
                 *slot = Some(value);
@@ -131,7 +132,7 @@ fn matching(columns: &[String], types: &HashMap<String, ColumnType>) -> Result<S
 fn arguments(columns: &[String], keys: &[Row]) -> Result<PgArguments, DatabaseError> {
     let mut arguments = PgArguments::default();
     for at in 0..columns.len() {
-        let array: Vec<Option<String>> = keys.iter().map(|key| key.get(at).and_then(text::text_of)).collect();
+        let array: Vec<Option<String>> = keys.iter().map(|key| key.get(at).and_then(parse_text::text_of)).collect();
         arguments
             .add(array)
             .map_err(|error| DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, error.to_string()))?;

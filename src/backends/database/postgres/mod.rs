@@ -6,6 +6,7 @@
 
 mod described;
 mod error;
+mod instant;
 mod introspect;
 mod keys;
 pub mod load;
@@ -14,7 +15,6 @@ mod reading;
 pub mod rebuild;
 mod rows;
 mod session;
-mod text;
 mod writing;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! PostgreSQL as a [`Reader`].
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio::sync::mpsc;
@@ -9,7 +11,7 @@ use super::error::translate;
 use super::load::checkpoint;
 use super::rows::without_end;
 use crate::backends::database::quote::{literal, qualified};
-use crate::backends::database::{Capabilities, DatabaseError, Lookup, Reader, Select, TableMark, TableStats};
+use crate::backends::database::{Capabilities, DatabaseError, Instant, Lookup, Reader, Select, TableMark, TableStats};
 use crate::model::{Checkpoint, Engine, LogicalType, Model, Namespace, Row, Value};
 
 /// What PostgreSQL answers where a table is not there.
@@ -123,6 +125,15 @@ impl Reader for Postgres {
             Err(error) if error.code.as_deref() == Some(UNDEFINED_TABLE) => Ok(None),
             other => other,
         }
+    }
+
+    async fn instant(
+        &self,
+        namespace: &Namespace,
+        tables: &[String],
+        readers: usize,
+    ) -> Result<Arc<dyn Instant>, DatabaseError> {
+        Ok(Arc::new(self.moment(namespace, tables, readers).await?))
     }
 
     async fn close(&self) {

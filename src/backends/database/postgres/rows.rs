@@ -7,10 +7,11 @@ use sqlx::{AssertSqlSafe, Column as _, Executor, PgConnection, Statement as _};
 use tokio::sync::mpsc;
 
 use super::error::translate;
-use super::{Postgres, described, text};
+use super::{Postgres, described};
+use crate::backends::database::load::parse_text;
 use crate::backends::database::quote::{list, qualified};
 use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind, Select};
-use crate::model::{Engine, LogicalType, Namespace, Row, Value};
+use crate::model::{Engine, LogicalType, Namespace, Row};
 
 /// Rows that are handed on together.
 const CHUNK: usize = 1000;
@@ -88,7 +89,7 @@ impl Postgres {
 
 /// A connection in the middle of a COPY. Until all is read it is of no use to anybody else: when a
 /// reader stops early, or a task is dropped, it must not go back into the pool.
-struct Unfinished(Option<PoolConnection<sqlx::Postgres>>);
+pub(super) struct Unfinished(pub(super) Option<PoolConnection<sqlx::Postgres>>);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
@@ -98,7 +99,8 @@ impl Drop for Unfinished {
     }
 }
 
-async fn run(connection: &mut PgConnection, sql: String) -> Result<(), DatabaseError> {
+/// Sends statements that answer nothing.
+pub(super) async fn run(connection: &mut PgConnection, sql: String) -> Result<(), DatabaseError> {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop).map_err(translate)
 }
 
@@ -117,7 +119,8 @@ async fn copy(
     // The server sends one message a row, and the driver hands them on one by one.
     while let Some(line) = stream.next().await.transpose().map_err(translate)? {
         bytes += line.len();
-        rows.push(row(&line, types)?);
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        rows.push(parse_text::row(text, types.iter()).map_err(|what| unreadable(&what))?);
         total += 1;
         if rows.len() >= CHUNK || bytes >= CHUNK_BYTES {
             bytes = 0;
@@ -136,23 +139,6 @@ async fn copy(
 /// A statement without the semicolon that people type behind it.
 pub(super) fn without_end(sql: &str) -> &str {
     sql.trim().trim_end_matches(';').trim_end()
-}
-
-fn row(line: &[u8], types: &[LogicalType]) -> Result<Row, DatabaseError> {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let mut fields = line.split(|byte| *byte == b'\t');
-    let mut row = Vec::with_capacity(types.len());
-    for logical in types {
-        let field = fields.next().ok_or_else(|| unreadable("a row with too few columns"))?;
-        row.push(if field == b"\\N" {
-            Value::Null
-        } else {
-            text::unescape(field)
-                .and_then(|text| text::value(&text, logical))
-                .ok_or_else(|| unreadable(&format!("a value that is no {logical}")))?
-        });
-    }
-    Ok(row)
 }
 
 fn unreadable(what: &str) -> DatabaseError {

@@ -84,18 +84,52 @@ impl Postgres {
             Access::ReadOnly => "READ ONLY",
             Access::ReadWrite => "READ WRITE",
         };
+        format!("BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {}", self.settings_sql(namespace))
+    }
+
+    /// `BEGIN` of a transaction that sees one moment all the while: that of an exported snapshot, or
+    /// its own. It may wait between two questions for as long as it takes.
+    pub(super) fn begin_instant_sql(&self, namespace: &Namespace, snapshot: Option<&str>) -> String {
+        let import = snapshot.map(|id| format!("SET TRANSACTION SNAPSHOT {}; ", quote::literal(id)));
+        let patience = if self.capabilities.version_number >= TRANSACTION_TIMEOUT {
+            "SET LOCAL transaction_timeout = 0; "
+        } else {
+            ""
+        };
+        format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}{}; {patience}\
+             SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off; \
+             SET LOCAL synchronize_seqscans = off; SET LOCAL work_mem = '64MB'",
+            import.unwrap_or_default(),
+            self.settings_sql(namespace),
+        )
+    }
+
+    /// Whether an exported snapshot can be imported on another connection, and how many connections
+    /// may import it while one more holds it.
+    pub(super) fn snapshot_readers(&self) -> usize {
+        if self.capabilities.transaction_pooler {
+            return 0;
+        }
+        usize::try_from(self.limits.pool_size.saturating_sub(1)).unwrap_or_default()
+    }
+
+    fn settings_sql(&self, namespace: &Namespace) -> String {
         let statement = self.limits.statement.map_or(0, |limit| limit.as_millis());
         // Behind a pooler the backend may still hold statements that other clients prepared under the
         // names that our driver is about to use.
         let clean = if self.capabilities.transaction_pooler { "DEALLOCATE ALL; " } else { "" };
         format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {clean}SET LOCAL search_path = pg_catalog, {}; \
-             SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {statement}; {SETTINGS}",
+            "{clean}SET LOCAL search_path = pg_catalog, {}; SET LOCAL lock_timeout = {}; \
+             SET LOCAL statement_timeout = {statement}; {SETTINGS}",
             quote::identifier(namespace.as_str()),
             self.limits.lock.as_millis(),
         )
     }
 }
+
+/// The first version with a limit for whole transactions.
+const TRANSACTION_TIMEOUT: u32 = 170_000;
 
 /// How values look as text, whatever the role, the database or a pooler's last client set.
 const SETTINGS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; \

@@ -2,6 +2,7 @@
 
 mod error;
 mod files;
+mod instant;
 mod introspect;
 pub mod load;
 mod reading;

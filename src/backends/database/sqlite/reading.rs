@@ -1,5 +1,7 @@
 //! SQLite as a [`Reader`].
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 use tokio::sync::mpsc;
@@ -9,7 +11,9 @@ use super::rows::{self, Odd};
 use super::session::{disturbed, identity};
 use super::{Sqlite, introspect, translate};
 use crate::backends::database::quote::identifier;
-use crate::backends::database::{Access, Capabilities, DatabaseError, Lookup, Reader, Select, TableMark, TableStats};
+use crate::backends::database::{
+    Access, Capabilities, DatabaseError, Instant, Lookup, Reader, Select, TableMark, TableStats,
+};
 use crate::model::{Checkpoint, Engine, LogicalType, Model, Namespace, Row, Value};
 
 /// Times that a file is read again because somebody changed it meanwhile. Whoever changes it is
@@ -114,6 +118,15 @@ impl Reader for Sqlite {
     ) -> Result<Option<Checkpoint>, DatabaseError> {
         let place = checkpoint::Place { namespace, run, step };
         undisturbed!(self, namespace, |connection| checkpoint_of(connection, &place))
+    }
+
+    async fn instant(
+        &self,
+        namespace: &Namespace,
+        tables: &[String],
+        readers: usize,
+    ) -> Result<Arc<dyn Instant>, DatabaseError> {
+        Ok(Arc::new(self.moment(namespace, tables, readers).await?))
     }
 
     async fn close(&self) {

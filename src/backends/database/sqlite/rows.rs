@@ -59,7 +59,12 @@ pub(super) async fn stream(
     Ok(Some(total))
 }
 
-fn read(row: &sqlx::sqlite::SqliteRow, columns: &[(String, LogicalType)], odd: Odd) -> Result<Row, DatabaseError> {
+/// A row as values of these types.
+pub(super) fn read(
+    row: &sqlx::sqlite::SqliteRow,
+    columns: &[(String, LogicalType)],
+    odd: Odd,
+) -> Result<Row, DatabaseError> {
     let mut values = Vec::with_capacity(columns.len());
     for (at, (name, logical)) in columns.iter().enumerate() {
         let stored = Stored::of(row, at)?;

@@ -93,6 +93,14 @@ impl Sqlite {
             let transaction = self.pool(namespace).await?.begin_with("BEGIN").await.map_err(translate)?;
             return Ok(Reading::Pooled(transaction));
         }
+        let mut way = self.way(namespace)?;
+        let connection = way.open().await?;
+        let before = way.before.map(|identity| (way.file, identity));
+        Ok(Reading::Alone { connection, before, quiet: way.quiet })
+    }
+
+    /// How a file is to be read now, so that no trace is left.
+    pub(super) fn way(&self, namespace: &Namespace) -> Result<Way, DatabaseError> {
         let file = self.file(namespace)?;
         if !file.is_file() {
             return Err(missing(namespace));
@@ -101,26 +109,63 @@ impl Sqlite {
         let quiet = sharing::quiet(&file);
         let busy = length(&beside(&file, "-wal")) > 0 || length(&beside(&file, "-journal")) > 0;
         let parameters = match (&quiet, beside(&file, "-shm").exists(), busy) {
-            (Some(_), true, _) => "?readonly_shm=1",
-            (Some(_), false, false) => "?immutable=1",
+            (Some(_), true, _) => FOLLOWING,
+            (Some(_), false, false) => IMMUTABLE,
             _ => "",
         };
-        let before = (parameters == "?immutable=1").then(|| (file.clone(), identity));
-        let connection = match open(&file, parameters).await {
-            Ok(connection) => connection,
-            // The writer may have gone, and its files with it, between our look and our open.
-            Err(_) if parameters == "?readonly_shm=1" => open(&file, "").await?,
-            Err(error) => return Err(error),
-        };
-        Ok(Reading::Alone { connection, before, quiet })
+        let before = (parameters == IMMUTABLE).then_some(identity);
+        Ok(Way { file, parameters, before, quiet })
     }
 }
 
-async fn open(file: &Path, parameters: &str) -> Result<SqliteConnection, DatabaseError> {
+const FOLLOWING: &str = "?readonly_shm=1";
+const IMMUTABLE: &str = "?immutable=1";
+
+/// How a file is read.
+pub(super) struct Way {
+    /// The file.
+    pub(super) file: PathBuf,
+    parameters: &'static str,
+    /// The file as it was before, if it is opened as one that nobody changes.
+    pub(super) before: Option<String>,
+    /// Held while the file is open in a way that a writer of this process must not meet.
+    pub(super) quiet: Option<Quiet>,
+}
+
+impl Way {
+    /// The ordinary way, for whoever may write.
+    pub(super) fn ordinary(file: PathBuf) -> Self {
+        Self { file, parameters: "", before: None, quiet: None }
+    }
+
+    /// Opens the file, and begins to read.
+    async fn open(&mut self) -> Result<SqliteConnection, DatabaseError> {
+        match open(&self.file, self.parameters).await {
+            // The writer may have gone, and its files with it, between our look and our open.
+            Err(_) if self.parameters == FOLLOWING => {
+                self.parameters = "";
+                open(&self.file, self.parameters).await
+            }
+            other => other,
+        }
+    }
+
+    /// Opens the file without reading yet.
+    pub(super) async fn connect(&self) -> Result<SqliteConnection, DatabaseError> {
+        connect(&self.file, self.parameters).await
+    }
+
+    /// Whether the file is still as it was before, where nothing else would tell.
+    pub(super) fn undisturbed(&self) -> bool {
+        self.before.as_ref().is_none_or(|before| identity(&self.file).is_ok_and(|now| now == *before))
+    }
+}
+
+async fn connect(file: &Path, parameters: &str) -> Result<SqliteConnection, DatabaseError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~".contains(&b);
     let one = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
     let path: String = file.as_os_str().as_encoded_bytes().iter().copied().map(one).collect();
-    let mut connection = SqliteConnectOptions::new()
+    SqliteConnectOptions::new()
         .filename(format!("file:{path}{parameters}"))
         .read_only(true)
         .busy_timeout(BUSY)
@@ -129,12 +174,22 @@ async fn open(file: &Path, parameters: &str) -> Result<SqliteConnection, Databas
         .disable_statement_logging()
         .connect()
         .await
-        .map_err(translate)?;
-    // The first read is what opens the log; everything after it sees one state of the file.
-    for sql in ["BEGIN", "SELECT count(*) FROM sqlite_schema"] {
-        sqlx::raw_sql(sql).execute(&mut connection).await.map_err(translate)?;
-    }
+        .map_err(translate)
+}
+
+async fn open(file: &Path, parameters: &str) -> Result<SqliteConnection, DatabaseError> {
+    let mut connection = connect(file, parameters).await?;
+    begin_reading(&mut connection).await?;
     Ok(connection)
+}
+
+/// Everything that is read from here on is of one state of the file.
+pub(super) async fn begin_reading(connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
+    // The first read is what opens the log.
+    for sql in ["BEGIN", "SELECT count(*) FROM sqlite_schema"] {
+        sqlx::raw_sql(sql).execute(&mut *connection).await.map_err(translate)?;
+    }
+    Ok(())
 }
 
 /// A file beside the database's: its log, its shared memory, its journal.

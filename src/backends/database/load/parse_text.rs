@@ -3,13 +3,34 @@
 //! The settings that each transaction makes (UTC, ISO dates, hex bytes, shortest exact floats) give
 //! every value exactly one text.
 
+use super::copy_text;
 use crate::backends::database::calendar::{parse_date, parse_timestamp};
-use crate::backends::database::load::copy_text;
 use crate::model::literal::canonical_decimal;
-use crate::model::{LogicalType, Value};
+use crate::model::{LogicalType, Row, Value};
+
+/// One line of COPY text, without its end, as a row of these types; otherwise what is wrong with it.
+pub(crate) fn row<'t>(line: &[u8], types: impl ExactSizeIterator<Item = &'t LogicalType>) -> Result<Row, String> {
+    let mut fields = line.split(|byte| *byte == b'\t');
+    let mut row = Vec::with_capacity(types.len());
+    for logical in types {
+        let field = fields.next().ok_or("a row with too few columns")?;
+        row.push(if field == b"\\N" {
+            Value::Null
+        } else {
+            unescape(field)
+                .and_then(|text| value(&text, logical))
+                .ok_or_else(|| format!("a value that is no {logical}"))?
+        });
+    }
+    // A row without any column is an empty line all the same.
+    match fields.next() {
+        Some(surplus) if !(row.is_empty() && surplus.is_empty()) => Err("a row with too many columns".to_owned()),
+        _ => Ok(row),
+    }
+}
 
 /// A value from its text; `None` if the text is no value of the type.
-pub(super) fn value(text: &str, logical: &LogicalType) -> Option<Value> {
+pub(crate) fn value(text: &str, logical: &LogicalType) -> Option<Value> {
     Some(match logical {
         LogicalType::Uuid => Value::Uuid(uuid::Uuid::try_parse(text).ok()?.into_bytes()),
         LogicalType::Text | LogicalType::String(_) | LogicalType::Enum(_) | LogicalType::Native(_) => {
@@ -38,7 +59,7 @@ pub(super) fn value(text: &str, logical: &LogicalType) -> Option<Value> {
 }
 
 /// A value as a text that PostgreSQL reads; `None` for NULL.
-pub(super) fn text_of(value: &Value) -> Option<String> {
+pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::Text(text) | Value::Json(text) | Value::Decimal(text) => Some(text.clone()),
@@ -51,8 +72,9 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// One field of a line of COPY text; `None` for NULL, or for bytes that are not UTF-8.
-pub(super) fn unescape(field: &[u8]) -> Option<String> {
+/// One field of a line of COPY text; `None` for NULL, for bytes that are not UTF-8, and for an
+/// escape that neither the server nor fixtool writes.
+pub(crate) fn unescape(field: &[u8]) -> Option<String> {
     if field == b"\\N" {
         return None;
     }
@@ -73,7 +95,8 @@ pub(super) fn unescape(field: &[u8]) -> Option<String> {
             b'r' => b'\r',
             b't' => b'\t',
             b'v' => 11,
-            other => other,
+            b'\\' => b'\\',
+            _ => return None,
         });
     }
     String::from_utf8(out).ok()
@@ -95,7 +118,7 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 }
 
 /// An array of one dimension: `{a,"b c",NULL}`, with bounds before it or without.
-pub(super) fn array(text: &str) -> Option<Vec<Option<String>>> {
+pub(crate) fn array(text: &str) -> Option<Vec<Option<String>>> {
     let text = if text.starts_with('[') { text.split_once('=')?.1 } else { text };
     let inner = text.strip_prefix('{')?.strip_suffix('}')?;
     let mut elements = Vec::new();
@@ -158,6 +181,19 @@ mod tests {
         );
         assert_eq!(unescape(b"a\\tb\\\\N"), Some("a\tb\\N".into()));
         assert_eq!(unescape(b"\\N"), None);
+        assert_eq!(unescape(b"a\\"), None);
+        assert_eq!(unescape(b"\\x41"), None);
+    }
+
+    #[test]
+    fn a_row_has_all_its_columns_and_no_more() {
+        let types: Vec<LogicalType> = ["int", "text"].iter().map(|logical| logical.parse().unwrap()).collect();
+        assert_eq!(row(b"7\t\\N", types.iter()), Ok(vec![Value::Int(7), Value::Null]));
+        assert_eq!(row(b"7\t", types.iter()), Ok(vec![Value::Int(7), Value::Text(String::new())]));
+        for bad in ["7", "7\ta\tb", "x\ta", "7\ta\\", "7\t\\."] {
+            assert!(row(bad.as_bytes(), types.iter()).is_err(), "{bad}");
+        }
+        assert_eq!(row(b"", [].iter()), Ok(vec![]));
     }
 
     proptest! {
