@@ -3,7 +3,9 @@
 mod access;
 mod addresses;
 mod catalog;
+mod instant;
 mod keys;
+mod lines;
 mod namespaces;
 mod structure;
 mod values;
@@ -117,6 +119,11 @@ pub fn on_postgres<F: Future<Output = ()>>(case: impl FnOnce(Place) -> F) {
 /// Runs a case on SQLite.
 pub fn on_sqlite<F: Future<Output = ()>>(case: impl FnOnce(Place) -> F) {
     runtime().block_on(async { case(Place::sqlite().await).await });
+}
+
+/// Runs a case that needs both at once.
+pub fn on_both<F: Future<Output = ()>>(case: impl FnOnce(Place, Place) -> F) {
+    runtime().block_on(async { case(Place::postgres().await, Place::sqlite().await).await });
 }
 
 /// What async cases run in.
