@@ -16,6 +16,7 @@ pub mod own_tables;
 pub mod postgres;
 pub mod quote;
 pub mod rebuild;
+pub mod refill;
 pub mod roles;
 pub mod sqlite;
 
@@ -27,6 +28,7 @@ use tokio::sync::mpsc;
 pub use error::{DatabaseError, DatabaseErrorKind};
 pub use instant::Instant;
 pub use load::{Conflict, LoadSession, LoadSpec, RowBatch};
+pub use refill::{Refill, RefillSpec};
 
 use crate::model::{Checkpoint, Engine, LogicalType, Model, Namespace, Row, Value};
 
@@ -190,6 +192,29 @@ pub trait Writer: Reader {
 
     /// Renames the schema or file.
     async fn rename_namespace(&self, from: &Namespace, to: &Namespace) -> Result<(), DatabaseError>;
+
+    /// Puts a fresh namespace in the place of the living one, which is kept under a third name. Whoever
+    /// looks meanwhile sees the one or the other, whole. Writers at work are waited for, as long as for
+    /// any lock. What was interrupted on SQLite is settled when the file is opened the next time.
+    async fn exchange_namespaces(
+        &self,
+        living: &Namespace,
+        fresh: &Namespace,
+        old: &Namespace,
+    ) -> Result<(), DatabaseError>;
+
+    /// Fills a table with lines, in one transaction. See [`refill`].
+    async fn refill(&self, spec: &RefillSpec, lines: mpsc::Receiver<Refill>) -> Result<u64, DatabaseError>;
+
+    /// Gives refilled tables their keys and indexes, then their foreign keys, each proved by the rows;
+    /// sets what counts by itself behind the last row, and gathers statistics. What is there already
+    /// is left as it is, so that an interrupted call can be made again.
+    async fn finish_refill(
+        &self,
+        namespace: &Namespace,
+        stages: &ddl::Stages,
+        at_once: usize,
+    ) -> Result<(), DatabaseError>;
 
     /// Begins to load one table. See [`load`].
     async fn load(&self, spec: LoadSpec) -> Result<Box<dyn LoadSession>, DatabaseError>;

@@ -48,18 +48,33 @@ impl Target<'_> {
 
 /// Statements that create every table of the model in an empty namespace, in order.
 pub fn create(target: Target<'_>, model: &Model, render: RenderCheck<'_>) -> Result<Vec<String>, DatabaseError> {
+    let Stages { mut tables, keys, foreign } = stages(target, model, render)?;
+    tables.extend(keys.into_iter().flat_map(|(_, statements)| statements));
+    tables.extend(foreign);
+    Ok(tables)
+}
+
+/// The same statements, so that rows can come between the first and the second stage.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stages {
+    /// Tables without keys; they come first.
+    pub tables: Vec<String>,
+    /// Each table's primary key, unique keys and indexes, which different tables may get side by side.
+    pub keys: Vec<(String, Vec<String>)>,
+    /// Foreign keys, when all other keys are there; none on SQLite, where they are part of the tables.
+    pub foreign: Vec<String>,
+}
+
+/// Statements that create every table of the model, in stages.
+pub fn stages(target: Target<'_>, model: &Model, render: RenderCheck<'_>) -> Result<Stages, DatabaseError> {
     let mut names = Names::default();
-    let mut statements = Vec::new();
-    let mut keys = Vec::new();
-    let mut foreign = Vec::new();
+    let mut stages = Stages::default();
     for (name, table) in &model.tables {
-        statements.extend(create_table(target, (name, table), &mut names, render)?);
-        keys.extend(keys_and_indexes(target, name, table, &mut names));
-        foreign.extend(foreign_keys(target, name, table, &mut names));
+        stages.tables.extend(create_table(target, (name, table), &mut names, render)?);
+        stages.keys.push((name.clone(), keys_and_indexes(target, name, table, &mut names)));
+        stages.foreign.extend(foreign_keys(target, name, table, &mut names));
     }
-    statements.extend(keys);
-    statements.extend(foreign);
-    Ok(statements)
+    Ok(stages)
 }
 
 /// Statements that create one table with its columns and checks; on SQLite with its foreign keys too.

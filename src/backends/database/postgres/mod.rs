@@ -6,6 +6,7 @@
 
 mod described;
 mod error;
+mod exchange;
 mod instant;
 mod introspect;
 mod keys;
@@ -13,6 +14,7 @@ pub mod load;
 mod probe;
 mod reading;
 pub mod rebuild;
+mod refill;
 mod rows;
 mod session;
 mod writing;

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row as _};
+use tokio::sync::mpsc;
 
 use super::error::translate;
 use super::introspect::{TABLES, settle};
 use super::{Postgres, load};
+use crate::backends::database::ddl::Stages;
 use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
 use crate::backends::database::quote::{identifier, qualified};
-use crate::backends::database::{DatabaseError, DatabaseErrorKind, Reader, Writer, own_tables};
+use crate::backends::database::{DatabaseError, DatabaseErrorKind, Reader, Refill, RefillSpec, Writer, own_tables};
 use crate::model::{Engine, Namespace};
 
 /// Statements that go to the server in one message.
@@ -68,6 +70,23 @@ impl Writer for Postgres {
         self.execute(from, &[sql]).await
     }
 
+    async fn exchange_namespaces(
+        &self,
+        living: &Namespace,
+        fresh: &Namespace,
+        old: &Namespace,
+    ) -> Result<(), DatabaseError> {
+        self.exchange(living, fresh, old).await
+    }
+
+    async fn refill(&self, spec: &RefillSpec, lines: mpsc::Receiver<Refill>) -> Result<u64, DatabaseError> {
+        self.fill_with(spec, lines).await
+    }
+
+    async fn finish_refill(&self, namespace: &Namespace, stages: &Stages, at_once: usize) -> Result<(), DatabaseError> {
+        self.finish(namespace, stages, at_once).await
+    }
+
     async fn load(&self, spec: LoadSpec) -> Result<Box<dyn LoadSession>, DatabaseError> {
         load::begin(self, spec).await
     }
@@ -87,7 +106,7 @@ impl Writer for Postgres {
 
 impl Postgres {
     /// All tables of a namespace, fixtool's own too.
-    async fn tables(&self, namespace: &Namespace) -> Result<Vec<String>, DatabaseError> {
+    pub(super) async fn tables(&self, namespace: &Namespace) -> Result<Vec<String>, DatabaseError> {
         let mut transaction = self.begin(namespace).await?;
         settle(&mut transaction).await?;
         let rows =
@@ -112,7 +131,7 @@ impl Postgres {
 }
 
 /// Refuses a name that PostgreSQL would cut off, or that is its own.
-fn check_name(namespace: &Namespace) -> Result<(), DatabaseError> {
+pub(super) fn check_name(namespace: &Namespace) -> Result<(), DatabaseError> {
     let name = namespace.as_str();
     let refuse = |message: String| Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unsupported, message));
     if name.is_empty() || name.len() > 63 {

@@ -66,6 +66,7 @@ impl Sqlite {
             pools.push(entry);
             return Ok(pool);
         }
+        self.settle(namespace)?;
         if !file.is_file() {
             return Err(missing(namespace));
         }

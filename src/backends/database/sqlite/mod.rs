@@ -1,12 +1,14 @@
 //! SQLite: a file for each tenant, in WAL mode.
 
 mod error;
+mod exchange;
 mod files;
 mod instant;
 mod introspect;
 pub mod load;
 mod reading;
 pub mod rebuild;
+mod refill;
 mod rows;
 mod scan;
 mod session;

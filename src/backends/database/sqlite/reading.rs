@@ -50,6 +50,7 @@ impl Reader for Sqlite {
     }
 
     async fn namespace_exists(&self, namespace: &Namespace) -> Result<bool, DatabaseError> {
+        self.settle(namespace)?;
         Ok(self.file(namespace)?.is_file())
     }
 

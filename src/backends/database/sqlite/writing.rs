@@ -8,16 +8,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
+use tokio::sync::mpsc;
 
 use super::files::{io_error, missing};
 use super::session::beside;
 use super::{Sqlite, load, translate};
+use crate::backends::database::ddl::Stages;
 use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
-use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind, Reader, Writer, own_tables};
+use crate::backends::database::{
+    Access, DatabaseError, DatabaseErrorKind, Reader, Refill, RefillSpec, Writer, own_tables,
+};
 use crate::model::{Engine, Namespace};
 
 /// What SQLite keeps beside a file.
-const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+pub(super) const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 #[async_trait]
 impl Writer for Sqlite {
@@ -35,6 +39,7 @@ impl Writer for Sqlite {
 
     async fn create_namespace(&self, namespace: &Namespace) -> Result<(), DatabaseError> {
         self.refuse_if_reading()?;
+        self.settle(namespace)?;
         let file = self.file(namespace)?;
         let made = create_file(&file)?;
         let done = self.execute(namespace, &own_tables::create(Engine::Sqlite, namespace)).await;
@@ -48,12 +53,14 @@ impl Writer for Sqlite {
     async fn drop_namespace(&self, namespace: &Namespace) -> Result<(), DatabaseError> {
         self.refuse_if_reading()?;
         refuse_own_file(namespace)?;
+        self.settle(namespace)?;
         self.remove(&self.file(namespace)?).await
     }
 
     async fn rename_namespace(&self, from: &Namespace, to: &Namespace) -> Result<(), DatabaseError> {
         self.refuse_if_reading()?;
         refuse_own_file(from)?;
+        self.settle(from)?;
         let (old, new) = (self.file(from)?, self.file(to)?);
         if !old.is_file() {
             return Err(missing(from));
@@ -70,6 +77,23 @@ impl Writer for Sqlite {
         }
         fs::rename(&old, &new).map_err(|error| io_error(&new, &error))?;
         sync_folder(&new)
+    }
+
+    async fn exchange_namespaces(
+        &self,
+        living: &Namespace,
+        fresh: &Namespace,
+        old: &Namespace,
+    ) -> Result<(), DatabaseError> {
+        self.exchange(living, fresh, old).await
+    }
+
+    async fn refill(&self, spec: &RefillSpec, lines: mpsc::Receiver<Refill>) -> Result<u64, DatabaseError> {
+        self.fill_with(spec, lines).await
+    }
+
+    async fn finish_refill(&self, namespace: &Namespace, stages: &Stages, at_once: usize) -> Result<(), DatabaseError> {
+        self.finish(namespace, stages, at_once).await
     }
 
     async fn load(&self, spec: LoadSpec) -> Result<Box<dyn LoadSession>, DatabaseError> {
@@ -90,7 +114,7 @@ impl Writer for Sqlite {
 }
 
 impl Sqlite {
-    fn refuse_if_reading(&self) -> Result<(), DatabaseError> {
+    pub(super) fn refuse_if_reading(&self) -> Result<(), DatabaseError> {
         if self.access == Access::ReadOnly {
             let message = "the session may only read";
             return Err(DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Permission, message));
@@ -114,7 +138,7 @@ impl Sqlite {
 }
 
 /// The address's own file holds the catalog: it is nobody's to remove or to move.
-fn refuse_own_file(namespace: &Namespace) -> Result<(), DatabaseError> {
+pub(super) fn refuse_own_file(namespace: &Namespace) -> Result<(), DatabaseError> {
     if namespace.as_str() == "main" {
         let message = "the file that the address names cannot be dropped or renamed";
         return Err(DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Unsupported, message));
@@ -135,7 +159,7 @@ fn create_file(file: &Path) -> Result<bool, DatabaseError> {
 }
 
 /// Makes the change of the folder durable.
-fn sync_folder(file: &Path) -> Result<(), DatabaseError> {
+pub(super) fn sync_folder(file: &Path) -> Result<(), DatabaseError> {
     let Some(folder) = file.parent() else { return Ok(()) };
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io_error(folder, &error))
 }

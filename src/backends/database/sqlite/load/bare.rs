@@ -67,7 +67,10 @@ async fn is_plain(connection: &mut SqliteConnection, table: &str) -> Result<bool
     .map_err(translate)
 }
 
-pub(super) async fn run(connection: &mut SqliteConnection, sql: &str) -> Result<(), DatabaseError> {
+pub(in crate::backends::database::sqlite) async fn run(
+    connection: &mut SqliteConnection,
+    sql: &str,
+) -> Result<(), DatabaseError> {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.map(drop).map_err(translate)
 }
 

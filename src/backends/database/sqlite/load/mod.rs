@@ -10,6 +10,8 @@ pub mod probes;
 pub mod staged;
 pub mod unload;
 
+pub(super) use bare::run;
+
 use super::Sqlite;
 use super::error::translate;
 use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};

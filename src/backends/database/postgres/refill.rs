@@ -1,0 +1,155 @@
+//! Lines into PostgreSQL, and what stands around them afterwards.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use sqlx::{AssertSqlSafe, PgConnection};
+use tokio::sync::mpsc;
+
+use super::Postgres;
+use super::error::translate;
+use super::load::checkpoint::{self, Place};
+use super::rows::{Unfinished, run};
+use crate::backends::database::ddl::Stages;
+use crate::backends::database::quote::{identifier, list, literal, qualified};
+use crate::backends::database::refill::{Refill, RefillSpec, Tally, broken_off};
+use crate::backends::database::{DatabaseError, own_tables};
+use crate::model::{Engine, Namespace};
+
+/// What PostgreSQL answers where a table, a key or a primary key is there already.
+const EXISTS: [&str; 3] = ["42P07", "42710", "42P16"];
+
+impl Postgres {
+    /// Sends lines to a table, in one transaction.
+    pub(super) async fn fill_with(
+        &self,
+        spec: &RefillSpec,
+        lines: mpsc::Receiver<Refill>,
+    ) -> Result<u64, DatabaseError> {
+        // Whatever goes wrong, the connection is closed, and the server takes everything back.
+        let mut open = Unfinished(Some(self.acquire(&spec.namespace).await?));
+        let Some(connection) = open.0.as_deref_mut() else { return Ok(0) };
+        run(connection, self.begin_sql(&spec.namespace)).await?;
+        let rows = self.copy_in(connection, spec, lines).await?;
+        if let Some(checkpoint) = &spec.checkpoint {
+            let place = Place { namespace: &spec.namespace, run: &checkpoint.run, step: checkpoint.step };
+            let state = (checkpoint.finished, checkpoint.state.clone());
+            checkpoint::write(connection, &place, checkpoint.position, state).await?;
+        }
+        run(connection, "COMMIT".to_owned()).await?;
+        drop(open.0.take());
+        Ok(rows)
+    }
+
+    async fn copy_in(
+        &self,
+        connection: &mut PgConnection,
+        spec: &RefillSpec,
+        mut lines: mpsc::Receiver<Refill>,
+    ) -> Result<u64, DatabaseError> {
+        let table = qualified(&spec.namespace, &spec.table);
+        let mut options = "FORMAT text, ENCODING 'UTF8'".to_owned();
+        if spec.alone {
+            run(connection, format!("TRUNCATE {table}")).await?;
+            // Rows of a table that was emptied in the same transaction may be written as old ones:
+            // nobody has to read and mark them a second time.
+            if !self.capabilities.citus {
+                options.push_str(", FREEZE");
+            }
+        }
+        let names: Vec<String> = spec.columns.iter().map(|(name, _)| name.clone()).collect();
+        let statement = format!("COPY {table} ({}) FROM STDIN WITH ({options})", list("", &names));
+        let mut copy = connection.copy_in_raw(&statement).await.map_err(translate)?;
+        let mut tally = Tally::default();
+        loop {
+            match lines.recv().await {
+                Some(Refill::Lines(bytes)) => {
+                    tally.push(&bytes);
+                    copy.send(bytes).await.map_err(translate)?;
+                }
+                Some(Refill::End) => break,
+                None => {
+                    copy.abort("the lines broke off").await.map_err(translate)?;
+                    return Err(broken_off(Engine::Postgres, spec));
+                }
+            }
+        }
+        let rows = copy.finish().await.map_err(translate)?;
+        tally.prove(spec, Engine::Postgres, rows)
+    }
+
+    /// Builds keys, foreign keys, counters and statistics.
+    pub(super) async fn finish(
+        &self,
+        namespace: &Namespace,
+        stages: &Stages,
+        at_once: usize,
+    ) -> Result<(), DatabaseError> {
+        let at_once = at_once.max(1);
+        let mut tables: Vec<String> = stages.keys.iter().map(|(table, _)| table.clone()).collect();
+        let keys: Vec<_> = stages.keys.iter().map(|(_, statements)| self.build(namespace, statements)).collect();
+        side_by_side(keys, at_once).await?;
+        // Each of them locks two tables: side by side they would wait for each other.
+        self.build(namespace, &stages.foreign).await?;
+        let analyze = |table: &String| format!("ANALYZE {}", qualified(namespace, table));
+        let gather: Vec<_> = tables.iter().map(|table| self.execute_one(namespace, analyze(table))).collect();
+        side_by_side(gather, at_once).await?;
+        tables.extend(own_tables::NAMES.map(str::to_owned));
+        self.count_on(namespace, &tables).await
+    }
+
+    async fn build(&self, namespace: &Namespace, statements: &[String]) -> Result<(), DatabaseError> {
+        for statement in statements {
+            // Sorting for the index in one pass; the default of 64 MB spills a million e-mail addresses.
+            let sql = format!("SET LOCAL maintenance_work_mem = '256MB'; {statement}");
+            match self.execute_one(namespace, sql).await {
+                Err(error) if error.code.as_deref().is_some_and(|code| EXISTS.contains(&code)) => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn execute_one(&self, namespace: &Namespace, sql: String) -> Result<(), DatabaseError> {
+        let mut transaction = self.begin(namespace).await?;
+        run(&mut transaction, sql).await?;
+        transaction.commit().await.map_err(translate)
+    }
+
+    /// What counts by itself goes on behind the last row.
+    async fn count_on(&self, namespace: &Namespace, tables: &[String]) -> Result<(), DatabaseError> {
+        let mut transaction = self.begin(namespace).await?;
+        let columns: Vec<(String, String)> = sqlx::query_as(
+            "SELECT c.relname::text, a.attname::text FROM pg_catalog.pg_namespace n \
+             JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = ANY ($2::text[]::name[]) \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+             WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND (a.attidentity <> '' OR a.atthasdef)",
+        )
+        .bind(namespace.as_str())
+        .bind(tables)
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(translate)?;
+        for (table, column) in columns {
+            let owner = qualified(namespace, &table);
+            let sql = format!("SELECT pg_catalog.pg_get_serial_sequence({}, {})", literal(&owner), literal(&column));
+            let counter: Option<String> =
+                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *transaction).await.map_err(translate)?;
+            let Some(counter) = counter else { continue };
+            let name = identifier(&column);
+            let sql = format!(
+                "SELECT pg_catalog.setval({0}, m) FROM (SELECT max({name})::bigint AS m FROM {owner}) x \
+                 WHERE m > COALESCE(pg_catalog.pg_sequence_last_value({0}::regclass), 0)",
+                literal(&counter)
+            );
+            run(&mut transaction, sql).await?;
+        }
+        transaction.commit().await.map_err(translate)
+    }
+}
+
+/// Does several things at once, and stops at the first error.
+async fn side_by_side(
+    work: Vec<impl Future<Output = Result<(), DatabaseError>>>,
+    at_once: usize,
+) -> Result<(), DatabaseError> {
+    stream::iter(work).buffer_unordered(at_once).try_collect::<Vec<()>>().await.map(drop)
+}

@@ -1,0 +1,263 @@
+//! Two files change places.
+//!
+//! A file system can exchange two names in one step, so nobody ever finds neither file. What is meant is
+//! written down first, beside the living file: whoever is interrupted in between leaves a state that
+//! the next one who opens the living file puts in order. Where the file system cannot exchange names, the two
+//! are renamed one after the other, with the same promise but for a moment without the file.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use super::files::{io_error, missing};
+use super::session::beside;
+use super::writing::{COMPANIONS, refuse_own_file, sync_folder};
+use super::{Sqlite, sharing, translate};
+use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind};
+use crate::model::{Engine, Namespace};
+
+/// What the name of a note ends with.
+const NOTE: &str = "-exchange";
+
+/// What is meant to happen to a living file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    fresh: PathBuf,
+    old: PathBuf,
+    /// Which file is to become the living one.
+    chosen: String,
+}
+
+impl Sqlite {
+    /// Exchanges the files' names.
+    pub(super) async fn exchange(
+        &self,
+        living: &Namespace,
+        fresh: &Namespace,
+        old: &Namespace,
+    ) -> Result<(), DatabaseError> {
+        self.refuse_if_reading()?;
+        for namespace in [living, fresh, old] {
+            refuse_own_file(namespace)?;
+        }
+        self.settle(living)?;
+        let (file, fresh_file, old_file) = (self.file(living)?, self.file(fresh)?, self.file(old)?);
+        for (namespace, file) in [(living, &file), (fresh, &fresh_file)] {
+            if !file.is_file() {
+                return Err(missing(namespace));
+            }
+        }
+        if COMPANIONS.iter().map(|end| beside(&old_file, end)).chain([old_file.clone()]).any(|path| path.exists()) {
+            let message = format!("{} exists already", old_file.display());
+            return Err(DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Other, message));
+        }
+        let mut held = Vec::new();
+        for file in [&file, &fresh_file] {
+            self.close_file(file).await;
+            let writing = sharing::write(file).await?;
+            held.push((self.hold(file).await?, writing));
+        }
+        write_note(&file, &Note { chosen: inode(&fresh_file).unwrap_or_default(), fresh: fresh_file, old: old_file })?;
+        let done = carry_out(&file);
+        for (connection, writing) in held {
+            // Only a lock is let go: a failure to say goodbye changes nothing.
+            let _ = connection.close().await;
+            drop(writing);
+        }
+        done
+    }
+
+    /// Folds the log into the file and keeps everybody else out of it.
+    async fn hold(&self, file: &Path) -> Result<SqliteConnection, DatabaseError> {
+        let busy = |error| {
+            let error = translate(error);
+            if error.kind == DatabaseErrorKind::Contention {
+                return DatabaseError::new(
+                    Engine::Sqlite,
+                    DatabaseErrorKind::Contention,
+                    "another program has the file open",
+                )
+                .with_help("stop the program that uses the tenant, then try again");
+            }
+            error
+        };
+        // Leaving the log is possible only for whoever has the file alone.
+        let mut connection = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(false)
+            .busy_timeout(self.limits.lock)
+            .journal_mode(SqliteJournalMode::Delete)
+            .pragma("trusted_schema", "OFF")
+            .disable_statement_logging()
+            .connect()
+            .await
+            .map_err(busy)?;
+        sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut connection).await.map_err(busy)?;
+        Ok(connection)
+    }
+
+    /// Puts in order what an interrupted exchange left behind.
+    pub(super) fn settle(&self, living: &Namespace) -> Result<(), DatabaseError> {
+        if self.access == Access::ReadOnly {
+            return Ok(());
+        }
+        settle(&self.file(living)?)
+    }
+}
+
+fn write_note(living: &Path, note: &Note) -> Result<(), DatabaseError> {
+    let path = beside(living, NOTE);
+    let failed = |error: io::Error| io_error(&path, &error);
+    let folder = living.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    serde_json::to_writer(&mut file, note).map_err(|error| failed(error.into()))?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(&path).map_err(|error| failed(error.error))?;
+    sync_folder(&path)
+}
+
+fn read_note(living: &Path) -> Result<Option<Note>, DatabaseError> {
+    let path = beside(living, NOTE);
+    match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| io_error(&path, &error.into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_error(&path, &error)),
+    }
+}
+
+/// Does what the note says.
+fn carry_out(living: &Path) -> Result<(), DatabaseError> {
+    let Some(note) = read_note(living)? else { return Ok(()) };
+    match swap(living, &note.fresh) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(INVALID) => {
+            rename(living, &note.old)?;
+        }
+        Err(error) => {
+            // Nothing has happened yet, and nothing is to happen later.
+            let _ = fs::remove_file(beside(living, NOTE));
+            return Err(io_error(living, &error));
+        }
+    }
+    settle(living)
+}
+
+/// What a file system answers that does not know how to exchange names.
+const INVALID: i32 = 22;
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn swap(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(io::Error::from)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn swap(_one: &Path, _other: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Goes on from wherever an exchange came: by the file that is found under the living name.
+fn settle(living: &Path) -> Result<(), DatabaseError> {
+    let Some(note) = read_note(living)? else { return Ok(()) };
+    match inode(living) {
+        Some(found) if found == note.chosen => {
+            if note.fresh.exists() && !note.old.exists() {
+                rename(&note.fresh, &note.old)?;
+            }
+        }
+        // Not begun: the living file is still the one that it was.
+        Some(_) => {}
+        None if inode(&note.fresh).is_some_and(|found| found == note.chosen) => rename(&note.fresh, living)?,
+        None => return Ok(()),
+    }
+    sync_folder(living)?;
+    let path = beside(living, NOTE);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&path, &error)),
+        _ => sync_folder(living),
+    }
+}
+
+/// Renames, unless somebody else who puts things in order has done it already.
+fn rename(from: &Path, to: &Path) -> Result<(), DatabaseError> {
+    match fs::rename(from, to) {
+        Err(error) if !(error.kind() == io::ErrorKind::NotFound && to.exists()) => Err(io_error(to, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Which file it is, whatever its name.
+fn inode(file: &Path) -> Option<String> {
+    fs::metadata(file).ok().map(|metadata| format!("{:x}.{:x}", metadata.dev(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Site {
+        folder: tempfile::TempDir,
+    }
+
+    impl Site {
+        fn new() -> Self {
+            let site = Self { folder: tempfile::TempDir::new().unwrap() };
+            fs::write(site.path("living"), "before").unwrap();
+            fs::write(site.path("fresh"), "after").unwrap();
+            let (fresh, old) = (site.path("fresh"), site.path("old"));
+            let note = Note { chosen: inode(&fresh).unwrap(), fresh, old };
+            write_note(&site.path("living"), &note).unwrap();
+            site
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn found(&self) -> Vec<(String, String)> {
+            let mut found: Vec<(String, String)> = fs::read_dir(self.folder.path())
+                .unwrap()
+                .map(|entry| entry.unwrap())
+                .map(|e| (e.file_name().to_string_lossy().into_owned(), fs::read_to_string(e.path()).unwrap()))
+                .collect();
+            found.sort();
+            found
+        }
+    }
+
+    fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+        of.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn every_interruption_is_put_in_order() {
+        let (begun, done) = ([("fresh", "after"), ("living", "before")], [("living", "after"), ("old", "before")]);
+        let steps: [(&str, fn(&Site), &[(&str, &str)]); 5] = [
+            ("noted", |_| {}, &begun),
+            ("swapped", |site| swap(&site.path("living"), &site.path("fresh")).unwrap(), &done),
+            ("put aside", |site| fs::rename(site.path("living"), site.path("old")).unwrap(), &done),
+            (
+                "both renamed",
+                |site| {
+                    fs::rename(site.path("living"), site.path("old")).unwrap();
+                    fs::rename(site.path("fresh"), site.path("living")).unwrap();
+                },
+                &done,
+            ),
+            ("carried out", |site| carry_out(&site.path("living")).unwrap(), &done),
+        ];
+        for (name, step, expected) in steps {
+            let site = Site::new();
+            step(&site);
+            for _ in 0..2 {
+                settle(&site.path("living")).unwrap();
+                assert_eq!(site.found(), pairs(expected), "{name}");
+            }
+        }
+    }
+}
