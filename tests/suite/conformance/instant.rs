@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fixtool::backends::database::DatabaseErrorKind;
-use fixtool::backends::database::instant::{CHUNK, Instant, KeyBoundary, KeyRange};
+use fixtool::backends::database::instant::{CHUNK, KeyBoundary, KeyRange};
 use fixtool::model::{Row, Value};
 
 use super::lines::{WIDE, edge_rows, lines, split, what};

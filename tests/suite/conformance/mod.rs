@@ -3,10 +3,12 @@
 mod access;
 mod addresses;
 mod catalog;
+mod exchange;
 mod instant;
 mod keys;
 mod lines;
 mod namespaces;
+mod refill;
 mod structure;
 mod values;
 
@@ -50,6 +52,11 @@ impl Place {
     /// A session of its own that can only read.
     pub async fn reader(&self) -> Arc<dyn Reader> {
         reader(&self.address, &limits()).await.unwrap()
+    }
+
+    /// Another session that may write.
+    pub async fn again(&self) -> Arc<dyn Writer> {
+        writer(&self.address, &limits()).await.unwrap()
     }
 
     /// The folder of the SQLite files; `None` on PostgreSQL.

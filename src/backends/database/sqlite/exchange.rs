@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
@@ -23,6 +24,11 @@ use crate::model::{Engine, Namespace};
 
 /// What the name of a note ends with.
 const NOTE: &str = "-exchange";
+
+/// How long a single try to have a file alone may wait.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// The pause before the next try.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What is meant to happen to a living file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,31 +80,19 @@ impl Sqlite {
 
     /// Folds the log into the file and keeps everybody else out of it.
     async fn hold(&self, file: &Path) -> Result<SqliteConnection, DatabaseError> {
-        let busy = |error| {
-            let error = translate(error);
-            if error.kind == DatabaseErrorKind::Contention {
-                return DatabaseError::new(
-                    Engine::Sqlite,
-                    DatabaseErrorKind::Contention,
-                    "another program has the file open",
-                )
-                .with_help("stop the program that uses the tenant, then try again");
+        let begun = Instant::now();
+        loop {
+            match hold(file).await {
+                // Readers come and go, and SQLite does not queue for a file that it has to have alone.
+                Err(error) if error.kind == DatabaseErrorKind::Contention => {
+                    if begun.elapsed() >= self.limits.lock {
+                        return Err(in_use());
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                other => return other,
             }
-            error
-        };
-        // Leaving the log is possible only for whoever has the file alone.
-        let mut connection = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(false)
-            .busy_timeout(self.limits.lock)
-            .journal_mode(SqliteJournalMode::Delete)
-            .pragma("trusted_schema", "OFF")
-            .disable_statement_logging()
-            .connect()
-            .await
-            .map_err(busy)?;
-        sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut connection).await.map_err(busy)?;
-        Ok(connection)
+        }
     }
 
     /// Puts in order what an interrupted exchange left behind.
@@ -108,6 +102,28 @@ impl Sqlite {
         }
         settle(&self.file(living)?)
     }
+}
+
+async fn hold(file: &Path) -> Result<SqliteConnection, DatabaseError> {
+    // Leaving the log is possible only for whoever has the file alone.
+    let mut connection = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(false)
+        .busy_timeout(PATIENCE)
+        .journal_mode(SqliteJournalMode::Delete)
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging()
+        .connect()
+        .await
+        .map_err(translate)?;
+    sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut connection).await.map_err(translate)?;
+    Ok(connection)
+}
+
+fn in_use() -> DatabaseError {
+    let message = "another program has the file open";
+    DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Contention, message)
+        .with_help("stop the program that uses the tenant, then try again")
 }
 
 fn write_note(living: &Path, note: &Note) -> Result<(), DatabaseError> {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
@@ -34,6 +35,8 @@ pub(super) struct Moment {
     permits: Semaphore,
     /// Connections that see the moment and wait for work.
     idle: Mutex<Vec<SqliteConnection>>,
+    /// The session's own connections to the file, if it may write.
+    pool: Option<SqlitePool>,
     // Behind the connections, so that they are closed first.
     way: Way,
 }
@@ -61,13 +64,9 @@ impl Sqlite {
         tables: &[String],
         readers: usize,
     ) -> Result<Moment, DatabaseError> {
-        let way = if self.access == Access::ReadWrite {
-            // Our own pool keeps the log open, and folds it into the file in the end.
-            self.pool(namespace).await?;
-            Way::ordinary(self.file(namespace)?)
-        } else {
-            self.way(namespace)?
-        };
+        let pool = if self.access == Access::ReadWrite { Some(self.pool(namespace).await?) } else { None };
+        keep_open(pool.as_ref()).await;
+        let way = if pool.is_some() { Way::ordinary(self.file(namespace)?) } else { self.way(namespace)? };
         let readers = readers.clamp(1, MOST_READERS);
         let mut connections = Vec::with_capacity(readers);
         for _ in 0..readers {
@@ -87,8 +86,18 @@ impl Sqlite {
             readers,
             permits: Semaphore::new(readers),
             idle: Mutex::new(connections),
+            pool,
             way,
         })
+    }
+}
+
+/// A connection that only reads leaves the log behind when it goes. One that may write, and goes
+/// later, folds it into the file.
+async fn keep_open(pool: Option<&SqlitePool>) {
+    if let Some(pool) = pool {
+        // If there is none to be had, the others of the pool do the same.
+        let _ = pool.acquire().await;
     }
 }
 
@@ -202,5 +211,6 @@ impl Instant for Moment {
             // It only read: a failure to say goodbye changes nothing.
             let _ = connection.close().await;
         }
+        keep_open(self.pool.as_ref()).await;
     }
 }
