@@ -1,5 +1,6 @@
 //! What it is done to: databases, the catalog, the cache, sealed secrets, stored objects.
 
+pub mod backups;
 pub mod cache;
 pub mod catalog;
 pub mod database;

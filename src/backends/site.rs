@@ -11,6 +11,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
+use super::backups::BackupOptions;
 use super::cache::Cache;
 use super::catalog::{Catalog, CatalogError};
 use super::database::address::{Address, InvalidAddress};
@@ -50,6 +51,8 @@ pub struct SiteOptions {
     pub packs: PathBuf,
     /// With which keys credentials are sealed.
     pub sealing: SealingOptions,
+    /// Where backups are kept, and who may open them.
+    pub backups: BackupOptions,
 }
 
 impl SiteOptions {
@@ -71,6 +74,7 @@ impl SiteOptions {
                 recipients: Vec::new(),
                 passphrase: None,
             },
+            backups: BackupOptions::in_folder(folder),
         })
     }
 }
@@ -188,6 +192,7 @@ struct Shared<D: ?Sized> {
     slots: BTreeMap<String, Slot<D>>,
     cache: Cache,
     sealing: Sealing,
+    backups: BackupOptions,
     state: PathBuf,
     packs: PathBuf,
 }
@@ -209,6 +214,7 @@ impl<D: ?Sized> Shared<D> {
             slots,
             cache: Cache::new(options.redis_url.as_deref(), options.redis_pool),
             sealing: Sealing::new(options.sealing.clone()),
+            backups: options.backups.clone(),
             state: options.state.clone(),
             packs: options.packs.clone(),
         })
@@ -265,6 +271,11 @@ macro_rules! shared_by_both {
             /// What seals and opens credentials.
             pub fn sealing(&self) -> &Sealing {
                 &self.0.sealing
+            }
+
+            /// Where backups are kept, and who may open them.
+            pub fn backups(&self) -> &BackupOptions {
+                &self.0.backups
             }
 
             /// The folder for rejects files and other state.

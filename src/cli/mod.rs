@@ -33,6 +33,7 @@
 //! [`Page`](crate::console::Page). `--dry-run`, `--plan`, consent, bars, JSON and exit codes are
 //! the business of `run.rs` alone. Every example is parsed by a test.
 
+mod backup;
 mod completions;
 mod config;
 mod data;
@@ -94,6 +95,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Data(data::Command),
     #[command(subcommand)]
+    Backup(backup::Command),
+    #[command(subcommand)]
     Pack(pack::Command),
     #[command(subcommand)]
     Demo(demo::Command),
@@ -115,6 +118,7 @@ impl Command {
         match self {
             Self::Tenant(command) => command.run(session).await,
             Self::Data(command) => command.run(session).await,
+            Self::Backup(command) => command.run(session).await,
             Self::Pack(command) => command.run(session).await,
             Self::Demo(command) => command.run(session).await,
             Self::Config(command) => command.run(session),

@@ -8,10 +8,12 @@ use tokio::sync::OnceCell;
 
 use super::fault::Fault;
 use super::flags::SelectionFlags;
+use crate::backends::backups::BackupOptions;
 use crate::backends::database::address::{Address, InvalidAddress};
 use crate::backends::database::connect::Limits;
 use crate::backends::sealing::{Passphrase, SealingOptions};
 use crate::backends::site::{Placement, SiteOptions, SiteReader, SiteWriter};
+use crate::backends::storage::StorageOptions;
 use crate::config::{self, ConfigError, Environment, Resolved, Settings};
 use crate::console::Console;
 use crate::engine::{Failure, FailureKind, Identity, Signals};
@@ -131,7 +133,38 @@ pub fn site_options(settings: &Settings, environment: &Environment) -> Result<Si
             recipients: sealing.recipients.clone(),
             passphrase: (!passphrase.is_empty()).then(|| Passphrase::new(passphrase.to_owned())),
         },
+        backups: backup_options(settings, environment),
     })
+}
+
+fn backup_options(settings: &Settings, environment: &Environment) -> BackupOptions {
+    let backup = &settings.backup;
+    let here = |path: &Path| environment.directory.join(path);
+    let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let [access_key_id, secret_access_key, session_token] = backup.s3_credentials.each_ref().map(|s| given(s.expose()));
+    // A location with a scheme is an address; anything else is a path.
+    let place = |text: &String| match text.contains("://") {
+        true => text.clone(),
+        false => here(Path::new(text)).display().to_string(),
+    };
+    let recipient = |text: &String| match text.starts_with("age1") || text.starts_with("ssh-") {
+        true => text.clone(),
+        false => here(Path::new(text)).display().to_string(),
+    };
+    BackupOptions {
+        locations: backup.locations.iter().map(place).collect(),
+        storage: StorageOptions {
+            endpoint: given(&backup.s3_endpoint),
+            region: given(&backup.s3_region),
+            access_key_id,
+            secret_access_key,
+            session_token,
+        },
+        recipients: backup.recipients.iter().map(recipient).collect(),
+        identities: backup.identities.iter().map(|path| here(path)).collect(),
+        passphrase: given(backup.encryption_key.expose()).map(Passphrase::new),
+        keys: here(&settings.paths.state).join("backup-keys"),
+    }
 }
 
 impl Failure for ConfigError {

@@ -130,10 +130,40 @@ pub const KEYS: &[Key] = &[
     ),
     Key::new("sealing.passphrase", Kind::Text, "", "Passphrase that seals and opens credentials, in place of both.")
         .secrecy(Secrecy::Secret),
-    Key::new("backup.path", Kind::Path, "./.fixtool/backups", "Directory of backups.").also(&["BACKUP_STORAGE_PATH"]),
-    Key::new("backup.encryption_key", Kind::Text, "", "Passphrase or age recipient for backups.")
-        .also(&["BACKUP_ENCRYPTION_KEY"])
+    Key::new(
+        "backup.path",
+        Kind::List,
+        "./.fixtool/backups",
+        "Directories and buckets (`s3://bucket/prefix`) of backups; the first that works is used.",
+    )
+    .also(&["BACKUP_STORAGE_PATH"]),
+    Key::new(
+        "backup.recipients",
+        Kind::List,
+        "",
+        "Who may open backups: `age1…`, `ssh-ed25519 …`, or files of such public keys.",
+    ),
+    Key::new("backup.identities", Kind::List, "", "Files with the keys that open backups on this machine."),
+    Key::new("backup.s3_endpoint", Kind::Text, "", "Address of an S3-compatible server; without it, Amazon's own.")
+        .also(&["AWS_ENDPOINT_URL"]),
+    Key::new("backup.s3_region", Kind::Text, "", "Region of the buckets.").also(&["AWS_REGION"]),
+    Key::new("backup.s3_access_key_id", Kind::Text, "", "Public half of the credentials for buckets.")
+        .also(&["AWS_ACCESS_KEY_ID"])
         .secrecy(Secrecy::Secret),
+    Key::new("backup.s3_secret_access_key", Kind::Text, "", "Secret half of the credentials for buckets.")
+        .also(&["AWS_SECRET_ACCESS_KEY"])
+        .secrecy(Secrecy::Secret),
+    Key::new("backup.s3_session_token", Kind::Text, "", "Token of temporary credentials for buckets.")
+        .also(&["AWS_SESSION_TOKEN"])
+        .secrecy(Secrecy::Secret),
+    Key::new(
+        "backup.encryption_key",
+        Kind::Text,
+        "",
+        "Passphrase that seals and opens backups, in place of recipients.",
+    )
+    .also(&["BACKUP_ENCRYPTION_KEY"])
+    .secrecy(Secrecy::Secret),
     Key::new("backup.retention_days", Kind::Count(1, 36_500), "30", "Days that a backup is kept.")
         .also(&["BACKUP_RETENTION_DAYS"]),
     Key::new("monitoring.interval", Kind::Span, "1m", "Time between two checks.")

@@ -80,8 +80,18 @@ pub struct Sealing {
 /// Backups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backup {
-    /// Where they go.
-    pub path: PathBuf,
+    /// Where they go: directories and buckets.
+    pub locations: Vec<String>,
+    /// Who may open them: public keys, or files of them.
+    pub recipients: Vec<String>,
+    /// Files with the keys that open them.
+    pub identities: Vec<PathBuf>,
+    /// The address of an S3-compatible server; empty for Amazon's own.
+    pub s3_endpoint: String,
+    /// The region of buckets.
+    pub s3_region: String,
+    /// The credentials for buckets: public half, secret half, token.
+    pub s3_credentials: [Secret; 3],
     /// What seals them; empty for none.
     pub encryption_key: Secret,
     /// Days that they are kept.
@@ -157,7 +167,13 @@ impl Settings {
                 passphrase: Secret::new(text("sealing.passphrase")),
             },
             backup: Backup {
-                path: path("backup.path"),
+                locations: list(resolved, "backup.path"),
+                recipients: list(resolved, "backup.recipients"),
+                identities: list(resolved, "backup.identities").into_iter().map(PathBuf::from).collect(),
+                s3_endpoint: text("backup.s3_endpoint"),
+                s3_region: text("backup.s3_region"),
+                s3_credentials: ["access_key_id", "secret_access_key", "session_token"]
+                    .map(|name| Secret::new(text(&format!("backup.s3_{name}")))),
                 encryption_key: Secret::new(text("backup.encryption_key")),
                 retention_days: count(resolved, "backup.retention_days"),
             },

@@ -6,6 +6,7 @@
 
 mod base64;
 mod check;
+mod check_sql;
 mod coerce;
 pub mod conversions;
 pub mod expression;
@@ -21,6 +22,7 @@ pub mod rules_file;
 mod severity;
 
 pub use check::{CheckError, RecordCheck, Violation};
+pub use check_sql::check_sql;
 pub use coerce::Coercer;
 pub use expression::{Expression, ExpressionError, Scope};
 pub use mapping::{LookupNeed, MappedRecord, Mapping, MappingError, TypeMapping};

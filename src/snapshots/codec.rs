@@ -13,7 +13,8 @@ const FREE: u64 = 64 << 20;
 const RATIO: u64 = 1000;
 
 /// How bytes are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Codec {
     /// zstd, of which level 3 is the default: level 6 costs three times the time for 2 %.
     Zstd {

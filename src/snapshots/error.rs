@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use miette::Diagnostic;
 use thiserror::Error;
 
+use crate::backends::database::DatabaseError;
 use crate::backends::sealing::KeyError;
 use crate::backends::storage::StorageError;
 
@@ -77,6 +78,41 @@ pub enum SnapshotError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Key(#[from] KeyError),
+    /// The tenant's database failed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Database(#[from] DatabaseError),
+    /// The tenant has no such table.
+    #[error("there is no table '{table}' in it")]
+    #[diagnostic(
+        code(fixtool::snapshot::table),
+        help("'fixtool backup show' and 'fixtool tenant show' name the tables")
+    )]
+    UnknownTable {
+        /// Which.
+        table: String,
+    },
+    /// It is to be sealed, and nobody is named who could open it.
+    #[error("it is to be sealed, and nobody is named who could open it again")]
+    #[diagnostic(
+        code(fixtool::snapshot::nobody),
+        help("make a key with 'fixtool backup keygen' and name it in backup.recipients, or set BACKUP_ENCRYPTION_KEY")
+    )]
+    NobodyToSealFor,
+    /// What was restored is not what was stored.
+    #[error("{table} has {found} rows after it was restored and {wanted} in the snapshot, or other ones")]
+    #[diagnostic(
+        code(fixtool::snapshot::differs),
+        help("nothing was put in place; run it again, and report it if it stays")
+    )]
+    Differs {
+        /// The table.
+        table: String,
+        /// Rows of the snapshot.
+        wanted: u64,
+        /// Rows that were found.
+        found: u64,
+    },
     /// There is no repository.
     #[error("{location} holds no repository of fixtool")]
     #[diagnostic(

@@ -18,13 +18,19 @@
 //! | [`local_keys`] | what a machine keeps of them |
 //! | [`archive`] | one file that holds one snapshot |
 //! | [`source`] | what restoring reads from: a repository or an archive |
+//! | [`take`], [`part_store`] | one moment of a tenant becomes parts |
+//! | [`bring`], [`line_sum`] | parts become rows again, and are compared |
+//! | [`configuration`] | roles, settings and credentials |
+//! | [`vault`] | the repository that the configuration names |
 //! | [`error`] | what can go wrong |
 //!
 //! A manifest is stored last and never replaced. So an interrupted backup is never listed, and its parts are found
 //! under their names and used again by the next run.
 
 pub mod archive;
+pub mod bring;
 pub mod codec;
+pub mod configuration;
 pub mod cut;
 pub mod error;
 pub mod instant;
@@ -32,13 +38,17 @@ pub mod key_record;
 pub mod keyring;
 pub mod keys;
 pub mod layout;
+pub mod line_sum;
 pub mod local_keys;
 pub mod manifest;
 pub mod part;
+pub mod part_store;
 pub mod pins;
 pub mod record;
 pub mod repository;
 pub mod source;
+pub mod take;
+pub mod vault;
 pub mod verified;
 
 #[cfg(test)]

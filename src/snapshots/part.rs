@@ -96,6 +96,11 @@ impl Packing {
         Self { codec, sealing: Some((generation, key)) }
     }
 
+    /// How new parts are compressed.
+    pub fn compression(&self) -> Compression {
+        self.codec.compression()
+    }
+
     /// The key, for manifests and for the places of cuts.
     pub fn key(&self) -> Option<&SealingKey> {
         self.sealing.as_ref().map(|(_, key)| key)

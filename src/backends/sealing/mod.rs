@@ -20,7 +20,7 @@ pub mod tenant_key;
 pub use administrators::{Administrator, Administrators};
 pub use error::KeyError;
 pub use identities::Identities;
-pub use tenant_key::{ContentKey, SealingKey, TenantKey};
+pub use tenant_key::{ContentKey, SealingKey, TenantKey, new_identity_file};
 
 use std::fs;
 use std::io::{Read, Write};

@@ -43,6 +43,13 @@ impl std::fmt::Debug for TenantKey {
     }
 }
 
+/// A new age identity as `age-keygen` writes it, for an administrator, and its public half.
+pub fn new_identity_file() -> (SecretString, String) {
+    let identity = x25519::Identity::generate();
+    let (public, secret) = (identity.to_public().to_string(), identity.to_string());
+    (SecretString::from(format!("# public key: {public}\n{}\n", secret.expose_secret())), public)
+}
+
 impl TenantKey {
     /// A new one.
     pub fn generate() -> Self {

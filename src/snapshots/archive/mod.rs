@@ -44,7 +44,8 @@ const MOST_KEY: u64 = 1 << 18;
 const MOST_ENTRIES: usize = 1 << 20;
 
 /// The kinds of archives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ArchiveFormat {
     /// `.tar.zst`
     TarZst,

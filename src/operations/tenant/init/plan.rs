@@ -12,7 +12,7 @@ use crate::model::pack::{Pack, Release, Tier};
 use crate::model::selection::closest;
 use crate::model::{Engine, Namespace, Table, TenantId, TenantRecord, TenantStatus, fingerprint, quota};
 use crate::operations::tenant::{fixtures, settings};
-use crate::rules::{Expression, Scope};
+use crate::rules::check_sql;
 
 /// One thing that `tenant init`, or its undo, does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -263,9 +263,7 @@ fn structure(init: &Init, seen: &Snapshot, release: &Release) -> Result<Action, 
 
 /// Writes a rule of a table as SQL of the engine.
 fn render_check(engine: Engine, table: &Table, rule: &str) -> Result<String, DatabaseError> {
-    let wrong = |reason: String| DatabaseError::new(engine, DatabaseErrorKind::Unsupported, reason);
-    let condition = Expression::parse_condition(rule, &Scope::of_table(table)).map_err(|e| wrong(e.to_string()))?;
-    condition.to_check_sql(engine).map_err(|error| wrong(error.to_string()))
+    check_sql(engine, table, rule).map_err(|reason| DatabaseError::new(engine, DatabaseErrorKind::Unsupported, reason))
 }
 
 fn write_settings(target: Target<'_>, pack: &Pack, (name, tier): (&str, &Tier)) -> Action {

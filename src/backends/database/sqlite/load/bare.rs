@@ -33,7 +33,7 @@ pub async fn begin(database: &Sqlite, spec: &LoadSpec) -> Result<Option<BareLoad
     let Some(prints) = Prints::of(spec) else { return Ok(None) };
     let mut connection = database.pool(&spec.namespace).await?.acquire().await.map_err(translate)?.detach();
     // Foreign keys are checked as a whole at the end; the pragma has no effect inside a transaction.
-    run(&mut connection, "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -32768; PRAGMA threads = 2").await?;
+    run(&mut connection, "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384; PRAGMA threads = 2").await?;
     run(&mut connection, "BEGIN IMMEDIATE").await?;
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", identifier(&spec.table));
     let filled: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.map_err(translate)?;

@@ -1,0 +1,87 @@
+//! What `backup create` does: a pure function from what was seen to steps.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Request, Snapshot};
+use crate::engine::{Draft, Effect, Size, Step, Undo, Unit};
+use crate::operations::backup::BackupError;
+use crate::snapshots::SnapshotId;
+use crate::snapshots::manifest::Kind;
+
+/// One thing that `backup create` does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// Reads one moment of the tenant, stores its parts, and publishes the manifest.
+    Store {
+        /// How many tables.
+        tables: u64,
+        /// Their rows, as far as the plan knew.
+        rows: u64,
+        /// Their bytes; 0 where the engine cannot tell.
+        bytes: u64,
+        /// Where it goes.
+        location: String,
+        /// Whether it is sealed.
+        sealed: bool,
+        /// What an increment rests on.
+        parent: Option<SnapshotId>,
+    },
+    /// Takes the snapshot that a run made out of the list.
+    Remove {
+        /// Where it is.
+        location: String,
+    },
+}
+
+impl crate::engine::Action for Action {
+    fn describe(&self) -> String {
+        match self {
+            Self::Store { tables, location, sealed, parent, .. } => {
+                let what = match parent {
+                    Some(parent) => format!("store what changed in {tables} tables since {parent}"),
+                    None => format!("store {tables} tables"),
+                };
+                format!("{what} in {location}{}", if *sealed { ", sealed" } else { "" })
+            }
+            Self::Remove { location } => format!("remove the snapshot from {location}"),
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Store { .. } => Effect::Adds,
+            Self::Remove { .. } => Effect::Destroys,
+        }
+    }
+
+    fn size(&self) -> Size {
+        match self {
+            Self::Store { bytes: 0, .. } => Size { amount: None, unit: Unit::Bytes },
+            Self::Store { bytes, .. } => Size { amount: Some(*bytes), unit: Unit::Bytes },
+            Self::Remove { .. } => Size::items(1),
+        }
+    }
+
+    fn undo(&self) -> Undo<Self> {
+        match self {
+            Self::Store { location, .. } => Undo::Inverse(Self::Remove { location: location.clone() }),
+            Self::Remove { .. } => Undo::Impossible { reason: "make the backup again instead".to_owned() },
+        }
+    }
+}
+
+pub(super) fn decide(request: &Request, seen: &Snapshot) -> Result<Draft<Action>, BackupError> {
+    if request.kind == Kind::Incremental && seen.parent.is_none() {
+        return Err(BackupError::NoParent { tenant: seen.tenant.id.to_string() });
+    }
+    let action = Action::Store {
+        tables: seen.tables.len() as u64,
+        rows: if request.rows { seen.tables.iter().map(|table| table.rows).sum() } else { 0 },
+        bytes: if request.rows { seen.tables.iter().map(|table| table.bytes).sum() } else { 0 },
+        location: seen.location.clone(),
+        sealed: seen.sealed,
+        parent: seen.parent.clone(),
+    };
+    Ok(Draft { steps: vec![Step { stage: 0, action }], notes: seen.notes.clone() })
+}

@@ -1,0 +1,186 @@
+//! What can go wrong with a backup.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::backends::catalog::CatalogError;
+use crate::backends::database::DatabaseError;
+use crate::backends::sealing::KeyError;
+use crate::backends::site::{SiteError, database_failure};
+use crate::backends::storage::{FailureKind as StorageFailure, StorageError};
+use crate::engine::{Failure, FailureKind};
+use crate::snapshots::SnapshotError;
+
+/// Why a backup was not made, read or restored.
+#[derive(Debug, Error, Diagnostic)]
+pub enum BackupError {
+    /// Catalog, database or configuration.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Site(#[from] SiteError),
+    /// The repository, a key, or what is stored.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// An increment needs something to rest on.
+    #[error("there is no backup of '{tenant}' on which an increment could rest")]
+    #[diagnostic(code(fixtool::backup::create::no_parent), help("make a full one first: leave --backup-type out"))]
+    NoParent {
+        /// The tenant.
+        tenant: String,
+    },
+    /// The tenant holds far less than it did.
+    #[error("'{tenant}' has {now} rows, and the last backup has {before}")]
+    #[diagnostic(
+        code(fixtool::backup::create::few_rows),
+        help("if that is right, make the backup with a lower --min-rows-ratio; the last backup is kept either way")
+    )]
+    FewRows {
+        /// The tenant.
+        tenant: String,
+        /// Rows now.
+        now: u64,
+        /// Rows then.
+        before: u64,
+    },
+    /// A backup without structure makes no tenant.
+    #[error("the snapshot {id} holds {holds} alone, and a tenant needs structure and rows")]
+    #[diagnostic(code(fixtool::backup::restore::partial), help("choose a whole one: 'fixtool backup list'"))]
+    NotWhole {
+        /// The snapshot.
+        id: String,
+        /// What it holds.
+        holds: String,
+    },
+    /// There is no backup of that tenant.
+    #[error("there is no backup of '{tenant}'")]
+    #[diagnostic(code(fixtool::backup::none), help("make one: fixtool backup create --tenant {tenant}"))]
+    None {
+        /// The tenant.
+        tenant: String,
+    },
+    /// The pack that the tenant needs is another one here.
+    #[error("the pack '{pack}' of the snapshot has no version {version} here")]
+    #[diagnostic(
+        code(fixtool::backup::restore::pack),
+        help("copy the pack's folder to the one that 'fixtool config show paths.packs' names")
+    )]
+    Pack {
+        /// The pack.
+        pack: String,
+        /// The version.
+        version: String,
+    },
+    /// A tenant cannot change its place by being restored.
+    #[error("'{tenant}' does not live on '{placement}'")]
+    #[diagnostic(
+        code(fixtool::backup::restore::placement),
+        help("leave --on out, or restore it under another name with --tenant")
+    )]
+    OtherPlacement {
+        /// The tenant.
+        tenant: String,
+        /// The database that was named.
+        placement: String,
+    },
+    /// The fresh namespace is in the way of itself.
+    #[error("the namespace '{namespace}' exists already")]
+    #[diagnostic(
+        code(fixtool::backup::restore::in_the_way),
+        help("adopt it with 'fixtool tenant adopt', drop it, or restore under another name with --tenant")
+    )]
+    InTheWay {
+        /// The namespace.
+        namespace: String,
+    },
+    /// What is stored is not what was taken.
+    #[error("the snapshot {snapshot} is damaged: {}", problems.join("; "))]
+    #[diagnostic(
+        code(fixtool::backup::verify::damage),
+        help("make a new backup at once, and keep this one: what is whole in it can still be restored")
+    )]
+    Damage {
+        /// Which.
+        snapshot: String,
+        /// What is wrong with it.
+        problems: Vec<String>,
+    },
+    /// A file that exists is not overwritten.
+    #[error("'{}' exists already", path.display())]
+    #[diagnostic(code(fixtool::backup::exists), help("name another file, or remove it"))]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("'{}' cannot be written: {reason}", path.display())]
+    #[diagnostic(code(fixtool::backup::file), help("check the space and the rights in its folder"))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl From<DatabaseError> for BackupError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Site(error.into())
+    }
+}
+
+impl From<CatalogError> for BackupError {
+    fn from(error: CatalogError) -> Self {
+        Self::Site(error.into())
+    }
+}
+
+impl From<KeyError> for BackupError {
+    fn from(error: KeyError) -> Self {
+        Self::Snapshot(error.into())
+    }
+}
+
+impl From<StorageError> for BackupError {
+    fn from(error: StorageError) -> Self {
+        Self::Snapshot(error.into())
+    }
+}
+
+impl Failure for BackupError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Site(error) => error.kind(),
+            Self::Snapshot(SnapshotError::Database(error)) => database_failure(error),
+            Self::Snapshot(SnapshotError::Storage(error)) => match error.kind() {
+                StorageFailure::Permission => FailureKind::Permission,
+                StorageFailure::Unreachable => FailureKind::Unreachable,
+                _ => FailureKind::Failed,
+            },
+            Self::Snapshot(SnapshotError::Unknown { .. } | SnapshotError::Ambiguous { .. })
+            | Self::Snapshot(SnapshotError::NobodyToSealFor | SnapshotError::UnknownTable { .. })
+            | Self::None { .. } => FailureKind::Usage,
+            Self::FewRows { .. }
+            | Self::Damage { .. }
+            | Self::Snapshot(SnapshotError::Damaged { .. } | SnapshotError::Part { .. }) => FailureKind::Findings,
+            Self::NoParent { .. }
+            | Self::NotWhole { .. }
+            | Self::Pack { .. }
+            | Self::InTheWay { .. }
+            | Self::OtherPlacement { .. }
+            | Self::Exists { .. } => FailureKind::Refused,
+            Self::Snapshot(_) | Self::File { .. } => FailureKind::Failed,
+        }
+    }
+
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Site(error) => error.is_transient(),
+            Self::Snapshot(SnapshotError::Database(error)) => error.is_transient(),
+            Self::Snapshot(SnapshotError::Storage(error)) => error.kind() == StorageFailure::Unreachable,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Backups: made, listed, shown, verified and restored.
+
+pub mod create;
+pub mod error;
+pub mod keygen;
+
+mod beside;
+pub mod list;
+pub mod restore;
+pub mod show;
+pub mod verify;
+mod watch;
+pub mod which;
+
+pub use error::BackupError;

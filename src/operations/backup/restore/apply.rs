@@ -1,0 +1,165 @@
+//! Carries out the steps of `backup restore`. Each may be carried out again.
+
+use std::sync::Arc;
+
+use super::places;
+use super::plan::{Action, Way};
+use crate::backends::catalog::now;
+use crate::backends::database::Writer;
+use crate::backends::database::roles::{TenantRoles, has_roles};
+use crate::backends::site::SiteWriter;
+use crate::engine::{Action as _, Outcome, StepContext};
+use crate::model::{Namespace, TenantRecord, TenantStatus};
+use crate::operations::backup::{BackupError, beside, watch, which};
+use crate::snapshots::bring::Bring;
+
+/// Keys that are built at once: sorting takes memory on the server.
+const KEYS_AT_ONCE: usize = 2;
+
+pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
+    let outcome = match action {
+        Action::Fill { way, table, .. } => return fill(way, table, site, step).await,
+        Action::MakeRoom { way, tables } => {
+            beside::make_room(&bring(way, site, step).await?).await?;
+            Outcome::default().with("tables", *tables)
+        }
+        Action::Finish { way } => {
+            beside::finish(&bring(way, site, step).await?, KEYS_AT_ONCE).await?;
+            Outcome::default()
+        }
+        Action::Compare { way, table, .. } => {
+            let rows = bring(way, site, step).await?.compare(table).await?;
+            Outcome::default().with("rows_equal", rows)
+        }
+        Action::ClearRoom { way } => clear(way, site, step).await?,
+        Action::Exchange { way, .. } => exchange(way, site, step).await?,
+        Action::ExchangeBack { way, before } => exchange_back(way, before, site, step).await?,
+        Action::Register { way } => register(way, site, step).await?,
+        Action::Forget { way } => {
+            let gone = site.catalog().delete_tenant(&way.tenant.id).await?;
+            let mut outcome = Outcome::default().with("removed", u64::from(gone));
+            outcome.notes.extend(site.cache().invalidate(&way.tenant.id).await.note());
+            outcome
+        }
+    };
+    step.set_done(action.size().amount.unwrap_or(1));
+    Ok(outcome)
+}
+
+/// Where rows go: beside the living tenant, or to the place of the new one.
+fn fresh(way: &Way, step: &StepContext) -> Namespace {
+    if way.beside { places::of(step).fresh } else { way.tenant.namespace.clone() }
+}
+
+async fn bring(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Bring, BackupError> {
+    Ok(Bring {
+        source: which::open(site.backups(), &way.found).await?,
+        database: site.database(&way.tenant.placement).await?,
+        namespace: fresh(way, step),
+        watch: watch::of(step),
+    })
+}
+
+async fn fill(way: &Way, table: &str, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
+    step.set_done(0);
+    let restored = bring(way, site, step).await?.fill(table, (&step.run, step.step)).await?;
+    Ok(match restored {
+        Some(rows) => Outcome::default().with("rows", rows),
+        None => Outcome { interrupted: true, ..Outcome::default() },
+    })
+}
+
+async fn clear(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
+    let database = site.database(&way.tenant.placement).await?;
+    let fresh = fresh(way, step);
+    let existed = database.namespace_exists(&fresh).await?;
+    if existed {
+        database.drop_namespace(&fresh).await?;
+    }
+    if !way.beside && has_roles(database.engine()) {
+        database.execute(&fresh, &TenantRoles::of(&fresh, site.site_id()).drop()).await?;
+    }
+    Ok(Outcome::default().with("namespaces", u64::from(existed)))
+}
+
+/// Gives the tenant's roles their rights in a namespace, whatever it is called at the moment.
+async fn grant(
+    database: &Arc<dyn Writer>,
+    tenant: &TenantRecord,
+    (namespace, site): (&Namespace, &str),
+) -> Result<(), BackupError> {
+    if !has_roles(database.engine()) {
+        return Ok(());
+    }
+    let roles = TenantRoles::of(&tenant.namespace, site);
+    let mut statements = roles.create();
+    statements.extend(roles.grant(namespace));
+    if tenant.status == TenantStatus::Suspended {
+        statements.extend(roles.lock_out(namespace));
+    }
+    Ok(database.execute(namespace, &statements).await?)
+}
+
+async fn exchange(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
+    let database = site.database(&way.tenant.placement).await?;
+    let places = places::of(step);
+    let living = &way.tenant.namespace;
+    // Done already, by a try whose answer was lost.
+    if !database.namespace_exists(&places.old).await? {
+        grant(&database, &way.tenant, (&places.fresh, site.site_id())).await?;
+        database.exchange_namespaces(living, &places.fresh, &places.old).await?;
+    }
+    if has_roles(database.engine()) {
+        let roles = TenantRoles::of(living, site.site_id());
+        database.execute(&places.old, &roles.lock_out(&places.old)).await?;
+    }
+    site.catalog().update_tenant(&way.tenant).await?;
+    let mut outcome = Outcome::default().with("exchanged", 1);
+    outcome.notes.push(format!("the old one is kept as {}; 'fixtool op undo' brings it back", places.old));
+    outcome.notes.extend(site.cache().invalidate(&way.tenant.id).await.note());
+    Ok(outcome)
+}
+
+async fn exchange_back(
+    way: &Way,
+    before: &TenantRecord,
+    site: &SiteWriter,
+    step: &StepContext,
+) -> Result<Outcome, BackupError> {
+    let database = site.database(&way.tenant.placement).await?;
+    let places = places::of(step);
+    // A run that was stopped before its exchange has nothing to put back.
+    let kept = database.namespace_exists(&places.old).await?;
+    if kept {
+        grant(&database, before, (&places.old, site.site_id())).await?;
+        database.exchange_namespaces(&before.namespace, &places.old, &places.fresh).await?;
+    }
+    site.catalog().update_tenant(before).await?;
+    let mut outcome = Outcome::default().with("exchanged", u64::from(kept));
+    outcome.notes.extend(site.cache().invalidate(&before.id).await.note());
+    Ok(outcome)
+}
+
+async fn register(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
+    let database = site.database(&way.tenant.placement).await?;
+    grant(&database, &way.tenant, (&way.tenant.namespace, site.site_id())).await?;
+    let source = which::open(site.backups(), &way.found).await?;
+    let catalog = site.catalog();
+    let mut outcome = Outcome::default();
+    if catalog.tenant(&way.tenant.id).await?.is_none() {
+        let moment = now();
+        let tenant = TenantRecord { created_at: moment.clone(), updated_at: moment, ..way.tenant.clone() };
+        catalog.insert_tenant(&tenant).await?;
+        outcome.count("registered", 1);
+    }
+    let known: Vec<String> = catalog.credentials(&way.tenant.id).await?.into_iter().map(|one| one.name).collect();
+    for (name, sealed) in source.manifest().credentials()? {
+        if !known.contains(&name) {
+            catalog.put_credential(&way.tenant.id, &name, 1, &sealed).await?;
+            outcome.count("credentials", 1);
+        }
+    }
+    step.set_done(1);
+    outcome.notes.extend(site.cache().invalidate(&way.tenant.id).await.note());
+    Ok(outcome)
+}

@@ -1,0 +1,194 @@
+//! What `backup restore` does: a pure function from what was seen to steps.
+
+use serde::{Deserialize, Serialize};
+
+use super::Snapshot;
+use crate::engine::{Draft, Effect, Size, Step, Undo, Unit};
+use crate::model::{Engine, TenantRecord};
+use crate::operations::backup::which::Found;
+
+/// Which snapshot goes where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// The snapshot.
+    pub found: Found,
+    /// The tenant as it will be registered.
+    pub tenant: TenantRecord,
+    /// Whether it is filled beside a living tenant.
+    pub beside: bool,
+}
+
+/// One thing that `backup restore` does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// A fresh namespace with tables that have no rows and no keys.
+    MakeRoom {
+        /// Which snapshot goes where.
+        way: Way,
+        /// How many tables.
+        tables: u64,
+    },
+    /// The fresh namespace goes: takes back that it was made.
+    ClearRoom {
+        /// Which snapshot went where.
+        way: Way,
+    },
+    /// The rows of a table.
+    Fill {
+        /// Which snapshot goes where.
+        way: Way,
+        /// The table.
+        table: String,
+        /// Its rows.
+        rows: u64,
+        /// Its bytes before compression.
+        bytes: u64,
+    },
+    /// Keys, indexes and foreign keys.
+    Finish {
+        /// Which snapshot goes where.
+        way: Way,
+    },
+    /// The rows of a table are read again and compared with the snapshot's.
+    Compare {
+        /// Which snapshot goes where.
+        way: Way,
+        /// The table.
+        table: String,
+        /// Its rows.
+        rows: u64,
+    },
+    /// The fresh namespace and the living one change places, in one transaction.
+    Exchange {
+        /// Which snapshot goes where.
+        way: Way,
+        /// The registry's entry as it was.
+        before: TenantRecord,
+        /// What is lost from sight: rows by table.
+        replaced: Vec<(String, u64)>,
+    },
+    /// They change places again.
+    ExchangeBack {
+        /// Which snapshot went where.
+        way: Way,
+        /// The registry's entry as it was.
+        before: TenantRecord,
+    },
+    /// The registry's entry of a new tenant, its roles and its credentials.
+    Register {
+        /// Which snapshot goes where.
+        way: Way,
+    },
+    /// The registry's entry goes.
+    Forget {
+        /// Which snapshot went where.
+        way: Way,
+    },
+}
+
+impl crate::engine::Action for Action {
+    fn describe(&self) -> String {
+        match self {
+            Self::MakeRoom { tables, way } if way.beside => format!("make {tables} tables beside the living ones"),
+            Self::MakeRoom { tables, way } => format!("make {tables} tables in {}", way.tenant.namespace),
+            Self::ClearRoom { .. } => "remove what was restored".to_owned(),
+            Self::Fill { table, rows, .. } => format!("restore {rows} rows of {table}"),
+            Self::Finish { .. } => "build keys, indexes and foreign keys".to_owned(),
+            Self::Compare { table, .. } => format!("compare {table} with the snapshot"),
+            Self::Exchange { way, .. } => format!("put it in the place of {}, and keep the old one", way.tenant.id),
+            Self::ExchangeBack { way, .. } => format!("put the old {} back in its place", way.tenant.id),
+            Self::Register { way } => format!("register {}", way.tenant.id),
+            Self::Forget { way } => format!("take {} out of the registry", way.tenant.id),
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::MakeRoom { .. } | Self::Fill { .. } | Self::Finish { .. } | Self::Register { .. } => Effect::Adds,
+            Self::Compare { .. } => Effect::Reads,
+            Self::Exchange { .. } | Self::ExchangeBack { .. } => Effect::Changes,
+            Self::ClearRoom { .. } | Self::Forget { .. } => Effect::Destroys,
+        }
+    }
+
+    fn size(&self) -> Size {
+        match self {
+            Self::Fill { bytes, .. } => Size { amount: Some(*bytes), unit: Unit::Bytes },
+            Self::Compare { rows, .. } => Size { amount: Some(*rows), unit: Unit::Rows },
+            _ => Size::items(1),
+        }
+    }
+
+    fn undo(&self) -> Undo<Self> {
+        match self {
+            Self::MakeRoom { way, .. } => Undo::Inverse(Self::ClearRoom { way: way.clone() }),
+            Self::Exchange { way, before, .. } => {
+                Undo::Inverse(Self::ExchangeBack { way: way.clone(), before: before.clone() })
+            }
+            Self::Register { way } => Undo::Inverse(Self::Forget { way: way.clone() }),
+            Self::Fill { .. } | Self::Finish { .. } | Self::Compare { .. } => Undo::Nothing,
+            Self::ClearRoom { .. } | Self::ExchangeBack { .. } | Self::Forget { .. } => {
+                Undo::Impossible { reason: "run the restore again instead".to_owned() }
+            }
+        }
+    }
+
+    fn losses(&self) -> Vec<String> {
+        match self {
+            Self::Exchange { replaced, .. } => {
+                let tell = |(table, rows): &(String, u64)| format!("{rows} rows of {table}, until 'fixtool op undo'");
+                replaced.iter().filter(|(_, rows)| *rows > 0).map(tell).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+pub(super) fn decide(seen: &Snapshot) -> Draft<Action> {
+    let way = Way { found: seen.found.clone(), tenant: seen.after.clone(), beside: seen.living.is_some() };
+    let mut steps =
+        vec![Step { stage: 0, action: Action::MakeRoom { way: way.clone(), tables: seen.tables.len() as u64 } }];
+    // SQLite has one writer, so its tables are filled one after the other.
+    let side_by_side = seen.engines.1 == Engine::Postgres;
+    let mut stage = 1;
+    for (table, rows, bytes) in &seen.tables {
+        let action = Action::Fill { way: way.clone(), table: table.clone(), rows: *rows, bytes: *bytes };
+        steps.push(Step { stage, action });
+        stage += u32::from(!side_by_side);
+    }
+    steps.push(Step { stage: stage + 1, action: Action::Finish { way: way.clone() } });
+    for (table, rows, _) in &seen.tables {
+        let action = Action::Compare { way: way.clone(), table: table.clone(), rows: *rows };
+        steps.push(Step { stage: stage + 2, action });
+    }
+    let last = match &seen.living {
+        Some((before, tables)) => Action::Exchange {
+            way,
+            before: before.clone(),
+            replaced: tables.iter().map(|table| (table.table.clone(), table.rows)).collect(),
+        },
+        None => Action::Register { way },
+    };
+    steps.push(Step { stage: stage + 3, action: last });
+    Draft { steps, notes: notes(seen) }
+}
+
+fn notes(seen: &Snapshot) -> Vec<String> {
+    let mut notes = vec![format!("the snapshot {} tells of {}", seen.id, seen.taken_at)];
+    if seen.living.is_some() {
+        notes.push(
+            "the living tenant is untouched until the last step; the old one is kept until it is undone or dropped"
+                .to_owned(),
+        );
+        notes.push("credentials stay as they are now".to_owned());
+    }
+    let (from, to) = seen.engines;
+    if from != to {
+        notes.push(format!("it comes from {} and goes to {}", from.title(), to.title()));
+        if to == Engine::Sqlite {
+            notes.push("not kept exactly on SQLite: decimals are compared as floating point numbers in queries, and collations and native types are texts".to_owned());
+        }
+    }
+    notes
+}

@@ -1,0 +1,178 @@
+//! Bringing a snapshot back: its tables are filled in a fresh namespace, beside whatever lives.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::error::SnapshotError;
+use super::line_sum::LineSum;
+use super::manifest::{Manifest, TableEntry};
+use super::source::SnapshotSource;
+use super::take::Watch;
+use crate::backends::database::instant::LinesOf;
+use crate::backends::database::{Refill, RefillSpec, Writer};
+use crate::model::{Checkpoint, LogicalType, Model, Namespace, TenantRecord};
+
+/// A snapshot and the fresh namespace that it goes into.
+#[derive(Clone)]
+pub struct Bring {
+    /// What is brought.
+    pub source: Arc<dyn SnapshotSource>,
+    /// Where to.
+    pub database: Arc<dyn Writer>,
+    /// Which namespace; nobody else knows of it yet.
+    pub namespace: Namespace,
+    /// Who is told, and asked whether to go on.
+    pub watch: Arc<dyn Watch>,
+}
+
+impl Manifest {
+    /// The tenant's entry in the registry.
+    ///
+    /// # Errors
+    /// If what the manifest says is none.
+    pub fn record(&self) -> Result<TenantRecord, SnapshotError> {
+        serde_json::from_value(self.tenant_record.clone())
+            .map_err(|error| SnapshotError::damaged("the tenant's record", error.to_string()))
+    }
+
+    /// Sealed credentials by name.
+    ///
+    /// # Errors
+    /// If what the manifest says is none.
+    pub fn credentials(&self) -> Result<BTreeMap<String, String>, SnapshotError> {
+        match self.configuration.get(super::configuration::CREDENTIALS) {
+            Some(found) => serde_json::from_value(found.clone())
+                .map_err(|error| SnapshotError::damaged("the credentials", error.to_string())),
+            None => Ok(BTreeMap::new()),
+        }
+    }
+}
+
+impl Bring {
+    fn entry(&self, table: &str) -> Result<&TableEntry, SnapshotError> {
+        let unknown = || SnapshotError::UnknownTable { table: table.to_owned() };
+        self.source.manifest().table(table).ok_or_else(unknown)
+    }
+
+    fn columns(&self, entry: &TableEntry, model: &Model) -> Result<Vec<(String, LogicalType)>, SnapshotError> {
+        let lost = |column: &str| SnapshotError::damaged(&entry.name, format!("the model has no column '{column}'"));
+        let table = model.tables.get(&entry.name).ok_or_else(|| lost("*"))?;
+        let typed = |name: &String| {
+            let column = table.columns.get(name).ok_or_else(|| lost(name))?;
+            Ok((name.clone(), column.logical.clone()))
+        };
+        entry.columns.iter().map(typed).collect()
+    }
+
+    /// Fills a table; a second try does nothing if the first one was durable. `None` when the user stopped it.
+    ///
+    /// # Errors
+    /// When the database or the store fails, or a part is not what the manifest says. Nothing is kept then.
+    pub async fn fill(&self, table: &str, (run, step): (&str, u32)) -> Result<Option<u64>, SnapshotError> {
+        if let Some(done) = self.database.checkpoint(&self.namespace, run, step).await? {
+            return Ok(Some(done.position));
+        }
+        let manifest = self.source.manifest();
+        let entry = self.entry(table)?;
+        let checkpoint = Checkpoint {
+            run: run.to_owned(),
+            step,
+            position: entry.rows,
+            finished: true,
+            state: serde_json::json!({ "restored": table }),
+        };
+        let spec = RefillSpec {
+            namespace: self.namespace.clone(),
+            table: table.to_owned(),
+            columns: self.columns(entry, &manifest.model)?,
+            alone: true,
+            checkpoint: Some(checkpoint),
+        };
+        let (sender, receiver) = mpsc::channel(1);
+        let database = self.database.clone();
+        let writing = tokio::spawn(async move { database.refill(&spec, receiver).await });
+        let sent = self.send(entry, &sender).await;
+        // Without the last word the other side keeps nothing.
+        drop(sender);
+        let written = writing.await.map_err(|error| SnapshotError::damaged(table, error.to_string()))?;
+        match sent? {
+            Sent::All => Ok(Some(written?)),
+            Sent::Stopped => Ok(None),
+            Sent::Unwanted => {
+                written?;
+                Err(SnapshotError::damaged(table, "the database took no more rows".to_owned()))
+            }
+        }
+    }
+
+    async fn send(&self, entry: &TableEntry, sender: &mpsc::Sender<Refill>) -> Result<Sent, SnapshotError> {
+        for part in &entry.parts {
+            if self.watch.stopped() {
+                return Ok(Sent::Stopped);
+            }
+            let rows = self.source.rows(&entry.name, part).await?;
+            if sender.send(Refill::Lines(rows)).await.is_err() {
+                return Ok(Sent::Unwanted);
+            }
+            self.watch.advance(part.raw_bytes);
+        }
+        Ok(if sender.send(Refill::End).await.is_ok() { Sent::All } else { Sent::Unwanted })
+    }
+
+    /// Compares the rows of a table with those of the snapshot.
+    ///
+    /// # Errors
+    /// When they differ, or cannot be read.
+    pub async fn compare(&self, table: &str) -> Result<u64, SnapshotError> {
+        let (wanted, found) = tokio::try_join!(self.wanted(table), self.found(table))?;
+        if wanted == found {
+            return Ok(found.lines);
+        }
+        Err(SnapshotError::Differs { table: table.to_owned(), wanted: wanted.lines, found: found.lines })
+    }
+
+    async fn wanted(&self, table: &str) -> Result<LineSum, SnapshotError> {
+        let mut sum = LineSum::default();
+        for part in &self.entry(table)?.parts {
+            let rows = self.source.rows(table, part).await?;
+            sum = summed(sum, rows).await?;
+        }
+        Ok(sum)
+    }
+
+    async fn found(&self, table: &str) -> Result<LineSum, SnapshotError> {
+        let entry = self.entry(table)?;
+        let columns = self.columns(entry, &self.source.manifest().model)?;
+        let moment = self.database.instant(&self.namespace, &[table.to_owned()], 1).await?;
+        let what = LinesOf { table: table.to_owned(), columns, key: Vec::new(), range: None };
+        let (sender, mut receiver) = mpsc::channel::<Bytes>(4);
+        let source = moment.clone();
+        let reader = tokio::spawn(async move { source.lines(&what, sender).await });
+        let mut sum = LineSum::default();
+        while let Some(chunk) = receiver.recv().await {
+            sum.add(&chunk);
+        }
+        let read = reader.await.map_err(|error| SnapshotError::damaged(table, error.to_string()))?;
+        moment.close().await;
+        read?;
+        Ok(sum)
+    }
+}
+
+/// How the sending of a table's rows ended.
+enum Sent {
+    All,
+    Stopped,
+    Unwanted,
+}
+
+async fn summed(mut sum: LineSum, rows: Bytes) -> Result<LineSum, SnapshotError> {
+    super::source::blocking(move || {
+        sum.add(&rows);
+        Ok(sum)
+    })
+    .await
+}

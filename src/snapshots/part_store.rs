@@ -1,0 +1,123 @@
+//! Where the parts of a snapshot go while it is taken.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::archive::ArchiveWriter;
+use super::cut::RawPart;
+use super::error::SnapshotError;
+use super::keys::Keys;
+use super::part::{Packed, Packing, PartRef};
+use super::repository::Repository;
+use super::source::blocking;
+
+/// A part that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The part as the manifest knows it.
+    pub part: PartRef,
+    /// Bytes that were written; 0 where the part was there already.
+    pub written: u64,
+}
+
+/// Takes parts, in any order and several at once.
+#[async_trait]
+pub trait PartStore: Send + Sync {
+    /// Stores the part of these rows, unless it is there already.
+    async fn keep(&self, packing: &Packing, keys: &Keys, raw: RawPart) -> Result<Kept, SnapshotError>;
+
+    /// Whether a part of an earlier snapshot is still there, so that this one may rest on it.
+    async fn holds(&self, part: &PartRef) -> Result<bool, SnapshotError>;
+}
+
+#[async_trait]
+impl PartStore for Repository {
+    async fn keep(&self, packing: &Packing, keys: &Keys, raw: RawPart) -> Result<Kept, SnapshotError> {
+        let (by, known) = (packing.clone(), keys.clone());
+        let (raw, identified) = blocking(move || {
+            let identified = by.identify(&raw.bytes);
+            Ok((raw, identified))
+        })
+        .await?;
+        // A run that was interrupted left its parts; so did earlier snapshots.
+        let found = match self.has_part(&identified.name).await? {
+            Some(_) => self.found_part(&identified.name).await?,
+            None => None,
+        };
+        let there = found.is_some();
+        let by = packing.clone();
+        let (packed, fresh, rows) = blocking(move || {
+            let adopted = found.and_then(|stored| by.adopt(&raw.bytes, identified.clone(), stored, &known));
+            match adopted {
+                Some(packed) => Ok((packed, false, raw.rows)),
+                None => Ok((by.pack(&raw.bytes, identified)?, true, raw.rows)),
+            }
+        })
+        .await?;
+        let part = packed.reference(&rows);
+        let written = if fresh { store(self, &packed, there).await? } else { 0 };
+        Ok(Kept { part, written })
+    }
+
+    async fn holds(&self, part: &PartRef) -> Result<bool, SnapshotError> {
+        Ok(self.has_part(&part.name).await? == Some(part.stored_bytes))
+    }
+}
+
+async fn store(repository: &Repository, packed: &Packed, damaged: bool) -> Result<u64, SnapshotError> {
+    if damaged {
+        repository.replace_part(packed).await?;
+    } else {
+        repository.put_part(packed).await?;
+    }
+    Ok(packed.bytes.len() as u64)
+}
+
+/// The parts of one archive, which is written as they come.
+#[derive(Debug)]
+pub struct ArchiveStore {
+    writer: Mutex<Option<ArchiveWriter>>,
+}
+
+impl ArchiveStore {
+    /// Over an archive that was begun.
+    pub fn new(writer: ArchiveWriter) -> Self {
+        Self { writer: Mutex::new(Some(writer)) }
+    }
+
+    /// The archive, for its keys and its manifest.
+    ///
+    /// # Errors
+    /// If it was taken before.
+    pub fn take(&self) -> Result<ArchiveWriter, SnapshotError> {
+        let held = self.writer.lock().ok().and_then(|mut held| held.take());
+        held.ok_or_else(|| SnapshotError::damaged("the archive", "it was ended before its last part"))
+    }
+
+    fn put(&self, packed: &Packed) -> Result<(), SnapshotError> {
+        let mut held = self.writer.lock().map_err(|_| SnapshotError::damaged("the archive", "its writer failed"))?;
+        match held.as_mut() {
+            Some(writer) => writer.put_part(packed),
+            None => Err(SnapshotError::damaged("the archive", "it was ended before its last part")),
+        }
+    }
+}
+
+#[async_trait]
+impl PartStore for Arc<ArchiveStore> {
+    async fn keep(&self, packing: &Packing, _keys: &Keys, raw: RawPart) -> Result<Kept, SnapshotError> {
+        let (by, store) = (packing.clone(), self.clone());
+        blocking(move || {
+            let identified = by.identify(&raw.bytes);
+            let packed = by.pack(&raw.bytes, identified)?;
+            store.put(&packed)?;
+            Ok(Kept { part: packed.reference(&raw.rows), written: packed.bytes.len() as u64 })
+        })
+        .await
+    }
+
+    async fn holds(&self, _part: &PartRef) -> Result<bool, SnapshotError> {
+        Ok(false)
+    }
+}
