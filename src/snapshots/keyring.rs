@@ -275,3 +275,7 @@ fn listed(record: &KeyRecord) -> Result<Vec<Administrator>, SnapshotError> {
     }
     Ok(record.administrators().iter().map(|shown| shown.parse()).collect::<Result<_, _>>()?)
 }
+
+#[cfg(test)]
+#[path = "keyring_tests.rs"]
+mod tests;

@@ -1,1 +1,390 @@
-//! x.
+//! A repository as a whole: order, resume, damage of every kind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::memory::InMemory;
+
+use crate::backends::sealing::TenantKey;
+use crate::backends::storage::{Put, StorageOptions, Store};
+use crate::model::{Engine, Model, TenantId};
+
+use super::cut::{Collector, CutRule, Cutter, Rows};
+use super::error::PartFault;
+use super::manifest::{Content, Encryption, FileEntry, Kind, Scope, TableEntry};
+use super::part::{self, PartRef};
+use super::pins::{Hold, Pin};
+use super::source::RepositorySource;
+use super::verified::{Level, Outcome};
+use super::*;
+
+pub(super) const RULE: CutRule = CutRule { least_rows: 16, bits: 2, most_bytes: 4096 };
+
+pub(super) fn tenant(name: &str) -> TenantId {
+    name.parse().unwrap()
+}
+
+/// A tenant of one table and one file, and what it takes to pack it.
+pub(super) struct Scene {
+    pub(super) packing: Packing,
+    pub(super) keys: Keys,
+    pub(super) rows: Vec<String>,
+}
+
+impl Scene {
+    pub(super) fn plain() -> Self {
+        Self { packing: Packing::plain(Codec::default()), keys: Keys::none(), rows: rows(200) }
+    }
+
+    pub(super) fn sealed() -> Self {
+        let key = TenantKey::generate();
+        let packing = Packing::sealed(Codec::default(), 1, key.sealing());
+        let mut keys = Keys::none();
+        keys.add(1, key);
+        Self { packing, keys, rows: rows(200) }
+    }
+
+    /// The parts of its table.
+    pub(super) fn parts(&self) -> Vec<(Packed, PartRef)> {
+        let mut collector = Collector::new(Cutter::new(RULE, self.packing.cut_seed()), vec![0]);
+        let mut raw = Vec::new();
+        for line in &self.rows {
+            raw.extend(collector.line(line.as_bytes()).unwrap());
+        }
+        raw.extend(collector.finish().unwrap());
+        let packed = |part: cut::RawPart| {
+            let packed = self.packing.pack(&part.bytes, self.packing.identify(&part.bytes)).unwrap();
+            let reference = packed.reference(&part.rows);
+            (packed, reference)
+        };
+        raw.into_iter().map(packed).collect()
+    }
+
+    pub(super) fn file(&self) -> (Packed, FileEntry) {
+        let content = b"a picture";
+        let packed = self.packing.pack(content, self.packing.identify(content)).unwrap();
+        let chunk = packed.reference(&Rows::default());
+        let hash = chunk.raw_hash.clone();
+        let entry = FileEntry { path: "logo/small.png".into(), mode: 0o644, bytes: 9, hash, chunks: vec![chunk] };
+        (packed, entry)
+    }
+
+    pub(super) fn manifest(&self, tenant_name: &str, parts: Vec<PartRef>, files: Vec<FileEntry>) -> Manifest {
+        let rows = parts.iter().map(|part| part.rows).sum();
+        let table = TableEntry {
+            name: "users".into(),
+            columns: vec!["id".into(), "name".into()],
+            key: vec!["id".into()],
+            rows,
+            cut: RULE,
+            parts,
+        };
+        let encryption = self.packing.key().map(|key| Encryption { generation: 1, recipient: key.recipient() });
+        Manifest {
+            tenant: tenant(tenant_name),
+            tenant_record: serde_json::json!({"id": tenant_name, "quotas": {"storage": 1.5}}),
+            kind: Kind::Full,
+            parent: None,
+            taken_at: Instant("2026-11-23T09:40:29.123456Z".parse().unwrap()),
+            position: Some("1:2:".into()),
+            engine: Engine::Postgres,
+            engine_version: "15.4".into(),
+            pack: "learning".into(),
+            pack_version: "1.2.0".into(),
+            model: Model::default(),
+            configuration: BTreeMap::from([("roles".into(), serde_json::json!(["reader"]))]),
+            scope: Scope { contents: BTreeSet::from([Content::Rows, Content::Files]), tables: None },
+            tables: vec![table],
+            files,
+            compression: Compression::Zstd,
+            encryption,
+            tags: BTreeSet::from(["monthly".into()]),
+            fixtool: "0.1.0".into(),
+        }
+    }
+
+    /// Stores everything, in order.
+    pub(super) async fn back_up(&self, repository: &Repository, tenant_name: &str) -> SnapshotId {
+        let parts = self.parts();
+        let (file, entry) = self.file();
+        for (packed, _) in &parts {
+            repository.put_part(packed).await.unwrap();
+        }
+        repository.put_part(&file).await.unwrap();
+        let references = parts.into_iter().map(|(_, reference)| reference).collect();
+        repository.publish(&self.manifest(tenant_name, references, vec![entry]), self.packing.key()).await.unwrap()
+    }
+}
+
+fn rows(count: u32) -> Vec<String> {
+    (0..count).map(|key| format!("{key:06}\tname of {key} \\\\N with a \\t\n")).collect()
+}
+
+pub(super) async fn in_memory() -> Repository {
+    Repository::open_or_init(Store::over(Arc::new(InMemory::new()), "", "memory")).await.unwrap()
+}
+
+/// Reads everything that verify reads at level data; the error says what is wrong.
+async fn verify(repository: &Repository, tenant_name: &str, keys: &Keys) -> Result<u64, SnapshotError> {
+    let repository = Repository::open(repository.store().clone()).await?;
+    let tenant = tenant(tenant_name);
+    let mut seen = 0;
+    for entry in repository.snapshots(&tenant).await? {
+        let source = RepositorySource::open(&repository, &tenant, &entry.id, keys.clone()).await?;
+        for table in &source.manifest().tables {
+            for part in &table.parts {
+                seen += source.rows(&table.name, part).await?.len() as u64;
+            }
+        }
+        for file in &source.manifest().files {
+            for chunk in &file.chunks {
+                seen += source.chunk(&file.path, chunk).await?.len() as u64;
+            }
+        }
+        repository.verified(&tenant, &entry.id).await?;
+    }
+    repository.pins(&tenant).await?;
+    Ok(seen)
+}
+
+#[tokio::test]
+async fn a_snapshot_comes_back_whole_and_exists_only_after_its_manifest() {
+    for scene in [Scene::plain(), Scene::sealed()] {
+        let repository = in_memory().await;
+        let acme = tenant("acme");
+        for (packed, _) in scene.parts() {
+            repository.put_part(&packed).await.unwrap();
+        }
+        assert!(repository.all_snapshots().await.unwrap().is_empty());
+        let id = scene.back_up(&repository, "acme").await;
+        let source = RepositorySource::open(&repository, &acme, &id, scene.keys.clone()).await.unwrap();
+        let mut whole = Vec::new();
+        for part in &source.manifest().tables[0].parts {
+            whole.extend_from_slice(&source.rows("users", part).await.unwrap());
+        }
+        assert_eq!(whole, scene.rows.concat().as_bytes());
+        let file = &source.manifest().files[0];
+        assert_eq!(source.chunk(&file.path, &file.chunks[0]).await.unwrap(), &b"a picture"[..]);
+        assert_eq!(source.manifest().rows(), 200);
+        assert_eq!(source.manifest().raw_bytes(), whole.len() as u64 + 9);
+        let stored: u64 = repository.parts().await.unwrap().iter().map(|part| part.size).sum();
+        assert_eq!(source.manifest().stored_bytes(), stored);
+        assert_eq!(source.manifest().encryption.is_some(), scene.packing.key().is_some());
+    }
+}
+
+#[tokio::test]
+async fn the_second_run_finds_the_parts_of_the_first() {
+    for scene in [Scene::plain(), Scene::sealed()] {
+        let repository = in_memory().await;
+        let first = scene.parts();
+        for (packed, _) in &first[..4] {
+            assert_eq!(repository.put_part(packed).await.unwrap(), Put::Created);
+        }
+        let damaged = first[3].0.clone();
+        let path = layout::part(&damaged.name);
+        repository.store().put(&path, damaged.bytes.slice(..50)).await.unwrap();
+        for (at, (packed, _)) in scene.parts().iter().enumerate() {
+            assert_eq!(packed.name, first[at].0.name);
+            let raw = part::unpack("users", &packed.reference(&Rows::default()), &packed.bytes, &scene.keys).unwrap();
+            let identified = scene.packing.identify(&raw);
+            let found = repository.found_part(&identified.name).await.unwrap();
+            let adopted =
+                found.and_then(|found| scene.packing.adopt(&raw, identified.clone(), found.clone(), &scene.keys));
+            assert_eq!(adopted.is_some(), at < 3, "{at}");
+            let without = scene.packing.adopt(&raw, identified, first[at].0.bytes.clone(), &Keys::none());
+            assert_eq!(without.unwrap().bytes, first[at].0.bytes);
+        }
+        let id = scene.back_up(&repository, "acme").await;
+        assert!(repository.manifest(&tenant("acme"), &id, &scene.keys).await.is_ok());
+    }
+}
+
+/// Bits that do not matter: a tenant's listing does not read objects of these names.
+async fn objects(repository: &Repository) -> Vec<(String, Bytes)> {
+    let mut all = Vec::new();
+    for entry in repository.store().list("").await.unwrap() {
+        let bytes = repository.store().get(&entry.path, 1 << 30).await.unwrap().unwrap();
+        all.push((entry.path, bytes));
+    }
+    all
+}
+
+#[tokio::test]
+async fn every_flipped_bit_and_every_cut_is_found() {
+    let mut random = fastrand::Rng::with_seed(11);
+    for scene in [Scene::plain(), Scene::sealed()] {
+        let repository = in_memory().await;
+        let acme = tenant("acme");
+        let id = scene.back_up(&repository, "acme").await;
+        let pin =
+            Pin { snapshot: id.clone(), hold: Hold::Keep, by: "audit".into(), since: Instant::now(), until: None };
+        repository.pin(&acme, &pin).await.unwrap();
+        let outcome = Outcome { at: Instant::now(), objects: 3, bytes: 9, problems: vec![], fixtool: "0.1.0".into() };
+        repository.keep_verified((&acme, &id), Level::Data, outcome).await.unwrap();
+        assert!(verify(&repository, "acme", &scene.keys).await.unwrap() > 5000);
+        let mut kinds = BTreeSet::new();
+        for (path, bytes) in objects(&repository).await {
+            kinds.insert(path.split('/').nth(2).unwrap_or("top").len() > 60);
+            for round in 0..40 {
+                let mut changed = bytes.to_vec();
+                if round < 30 {
+                    let at = random.usize(..changed.len() * 8);
+                    changed[at / 8] ^= 1 << (at % 8);
+                } else {
+                    changed.truncate(random.usize(..bytes.len()));
+                }
+                repository.store().put(&path, Bytes::from(changed)).await.unwrap();
+                assert!(verify(&repository, "acme", &scene.keys).await.is_err(), "{path} {round}");
+            }
+            repository.store().put(&path, bytes).await.unwrap();
+        }
+        assert_eq!(kinds.len(), 2);
+        assert!(verify(&repository, "acme", &scene.keys).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn swapped_and_missing_parts_are_named() {
+    for scene in [Scene::plain(), Scene::sealed()] {
+        let repository = in_memory().await;
+        let id = scene.back_up(&repository, "acme").await;
+        let manifest = repository.manifest(&tenant("acme"), &id, &scene.keys).await.unwrap();
+        let (one, two) = (&manifest.tables[0].parts[0], &manifest.tables[0].parts[1]);
+        let bytes = repository.found_part(&two.name).await.unwrap().unwrap();
+        repository.store().put(&layout::part(&one.name), bytes.clone()).await.unwrap();
+        let error = repository.part("users", one).await.unwrap_err();
+        assert!(matches!(error, SnapshotError::Part { ref table, .. } if table == "users"), "{error}");
+        // A forger of the manifest's hashes is found out by the name.
+        let forged = PartRef { name: one.name.clone(), ..two.clone() };
+        let error = part::unpack("users", &forged, &bytes, &scene.keys).unwrap_err();
+        assert!(matches!(error, SnapshotError::Part { fault: PartFault::Name, .. }), "{error}");
+        let bomb = PartRef { raw_bytes: 1 << 30, ..two.clone() };
+        let error = part::unpack("users", &bomb, &bytes, &scene.keys).unwrap_err();
+        assert!(matches!(error, SnapshotError::Part { fault: PartFault::Ratio { .. }, .. }), "{error}");
+        let small = PartRef { raw_bytes: two.raw_bytes - 1, ..two.clone() };
+        assert!(part::unpack("users", &small, &bytes, &scene.keys).is_err());
+        let fewer = PartRef { rows: two.rows - 1, ..two.clone() };
+        let error = part::unpack_rows("users", &fewer, &bytes, &scene.keys).unwrap_err();
+        assert!(matches!(error, SnapshotError::Part { fault: PartFault::Rows { .. }, .. }), "{error}");
+        repository.delete_part(&one.name).await.unwrap();
+        let error = repository.part("users", one).await.unwrap_err();
+        assert!(matches!(error, SnapshotError::Part { fault: PartFault::Missing, .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn keys_open_what_is_theirs_and_nothing_else() {
+    let (ours, theirs) = (Scene::sealed(), Scene::sealed());
+    let repository = in_memory().await;
+    let id = ours.back_up(&repository, "acme").await;
+    theirs.back_up(&repository, "globex").await;
+    let acme = tenant("acme");
+    for keys in [&theirs.keys, &Keys::none()] {
+        let error = repository.manifest(&acme, &id, keys).await.unwrap_err();
+        assert!(matches!(error, SnapshotError::Key(_)), "{error}");
+    }
+    // What a machine keeps opens the manifest, and no part.
+    let mut kept = Keys::none();
+    kept.add_sealing(1, ours.packing.key().unwrap().clone());
+    let source = RepositorySource::open(&repository, &acme, &id, kept).await.unwrap();
+    let error = source.rows("users", &source.manifest().tables[0].parts[0]).await.unwrap_err();
+    assert!(matches!(error, SnapshotError::Part { fault: PartFault::NoKey(1), .. }), "{error}");
+    // One content has different names for different tenants.
+    assert_ne!(ours.packing.identify(b"x"), theirs.packing.identify(b"x"));
+    assert_eq!(repository.all_snapshots().await.unwrap().len(), 2);
+    // A manifest that a provider seals for the public key, without the content key, is not believed.
+    let stranger = TenantKey::generate().sealing();
+    let text = crate::backends::sealing::SealingKey::from_texts(
+        &ours.packing.key().unwrap().recipient(),
+        &stranger.content_text(),
+    );
+    let forged = ours.manifest("acme", vec![], vec![]).encode(Some(&text.unwrap())).unwrap();
+    assert!(Manifest::decode("forged", &forged, &ours.keys).is_err());
+}
+
+#[tokio::test]
+async fn manifests_under_other_names_and_of_newer_formats_are_refused() {
+    let scene = Scene::plain();
+    let repository = in_memory().await;
+    let id = scene.back_up(&repository, "acme").await;
+    let bytes = repository.manifest_bytes(&tenant("acme"), &id).await.unwrap();
+    repository.store().put(&layout::manifest(&tenant("globex"), &id), bytes.clone()).await.unwrap();
+    let error = repository.manifest(&tenant("globex"), &id, &Keys::none()).await.unwrap_err();
+    assert!(matches!(error, SnapshotError::Damaged { .. }), "{error}");
+
+    let text = Compression::Zstd.decompress(&bytes, 1 << 30).unwrap();
+    let text = String::from_utf8(text).unwrap().replacen("{\"format\":1", "{\"news\":[],\"format\":2", 1);
+    let newer = Codec::default().compress(text.as_bytes()).unwrap();
+    let error = Manifest::decode("it", &newer, &Keys::none()).unwrap_err();
+    assert!(matches!(error, SnapshotError::Newer { found: 2, .. }), "{error}");
+
+    let label = repository.store().get(layout::REPOSITORY, 1 << 20).await.unwrap().unwrap();
+    let label = String::from_utf8(label.to_vec()).unwrap().replacen("\"format\":1", "\"format\":9", 1);
+    repository.store().put(layout::REPOSITORY, Bytes::from(label)).await.unwrap();
+    let error = Repository::open(repository.store().clone()).await.unwrap_err();
+    assert!(matches!(error, SnapshotError::Newer { found: 9, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn snapshots_are_found_by_their_beginning() {
+    let repository = in_memory().await;
+    let (scene, acme) = (Scene::plain(), tenant("acme"));
+    let id = scene.back_up(&repository, "acme").await;
+    let mut other = scene.manifest("acme", vec![], vec![]);
+    other.tags.insert("other".into());
+    let second = repository.publish(&other, None).await.unwrap();
+    assert_eq!(repository.publish(&other, None).await.unwrap(), second);
+    let found = |given: String| {
+        let (repository, acme) = (repository.clone(), acme.clone());
+        async move { repository.find(Some(&acme), &given).await }
+    };
+    assert_eq!(found(id.to_string()).await.unwrap().id, id);
+    assert_eq!(found(id.as_str()[17..22].to_owned()).await.unwrap().id, id);
+    assert!(
+        matches!(found("20261123".into()).await, Err(SnapshotError::Ambiguous { matches, .. }) if matches.len() == 2)
+    );
+    assert!(matches!(found("nothing".into()).await, Err(SnapshotError::Unknown { .. })));
+    assert!(matches!(found(String::new()).await, Err(SnapshotError::Unknown { .. })));
+    repository.delete_manifest(&acme, &id).await.unwrap();
+    assert_eq!(repository.snapshots(&acme).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn pins_and_results_are_kept() {
+    let repository = in_memory().await;
+    let (acme, id) = (tenant("acme"), Scene::plain().back_up(&repository, "acme").await);
+    let now = Instant::now();
+    let pin = Pin { snapshot: id.clone(), hold: Hold::Reader, by: "restore".into(), since: now, until: Some(now) };
+    let name = repository.pin(&acme, &pin).await.unwrap();
+    assert!(!pin.holds_at(now));
+    let pin = Pin { until: None, ..pin };
+    repository.renew_pin(&acme, &name, &pin).await.unwrap();
+    assert!(pin.holds_at(now));
+    assert_eq!(repository.pins(&acme).await.unwrap(), [(name.clone(), pin)]);
+    repository.unpin(&acme, &name).await.unwrap();
+    assert!(repository.pins(&acme).await.unwrap().is_empty());
+
+    let outcome = Outcome { at: now, objects: 1, bytes: 1, problems: vec![], fixtool: "0.1.0".into() };
+    repository.keep_verified((&acme, &id), Level::Quick, outcome.clone()).await.unwrap();
+    assert!(!repository.verified(&acme, &id).await.unwrap().is_sound());
+    repository.keep_verified((&acme, &id), Level::Drill, outcome).await.unwrap();
+    let verified = repository.all_verified(&acme).await.unwrap().remove(&id).unwrap();
+    assert!(verified.is_sound());
+    assert_eq!(verified.since(Level::Data, now).map(|(level, _)| level), Some(Level::Drill));
+    repository.delete_verified(&acme, &id).await.unwrap();
+    assert!(repository.all_verified(&acme).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_store_without_a_repository_says_so() {
+    let here = tempfile::tempdir().unwrap();
+    let store = Store::open(&here.path().join("new").display().to_string(), &StorageOptions::default()).unwrap();
+    let error = Repository::open(store.clone()).await.unwrap_err();
+    assert!(matches!(error, SnapshotError::NoRepository { .. }), "{error}");
+    assert!(!Path::new(store.location()).exists());
+    let made = Repository::open_or_init(store.clone()).await.unwrap();
+    assert_eq!(made.id(), Repository::open_or_init(store).await.unwrap().id());
+}

@@ -1,0 +1,164 @@
+//! Who can open what, before and after keys change hands.
+
+use std::path::{Path, PathBuf};
+
+use age::secrecy::ExposeSecret;
+use age::x25519;
+
+use super::super::tests::{in_memory, tenant};
+use super::*;
+use crate::backends::sealing::Passphrase;
+
+/// A person with a key.
+struct Person {
+    public: Administrator,
+    identities: Identities,
+}
+
+fn person(folder: &Path, name: &str) -> Person {
+    let key = x25519::Identity::generate();
+    let path: PathBuf = folder.join(name);
+    std::fs::write(&path, format!("{}\n", key.to_string().expose_secret())).unwrap();
+    Person { public: Administrator::Age(key.to_public()), identities: Identities::read(&[path]).unwrap() }
+}
+
+fn all(people: &[&Person]) -> Administrators {
+    Administrators::of(people.iter().map(|person| person.public.clone()).collect()).unwrap()
+}
+
+fn machine(repository: &Repository, folder: &Path, name: &str) -> Keyring {
+    Keyring::new(repository, &tenant("acme"), LocalKeys::new(&folder.join(name), repository.id()))
+}
+
+#[tokio::test]
+async fn a_machine_with_public_keys_alone_makes_one_generation_and_stays_with_it() {
+    let here = tempfile::tempdir().unwrap();
+    let repository = in_memory().await;
+    let (ann, none) = (person(here.path(), "ann"), Identities::default());
+    let first = machine(&repository, here.path(), "first");
+    let (generation, key) = first.for_backup(&all(&[&ann]), &none).await.unwrap();
+    let (again, same) = first.for_backup(&all(&[&ann]), &none).await.unwrap();
+    assert_eq!((generation, again, key.recipient()), (1, 1, same.recipient()));
+
+    // Another machine cannot name parts like the first, so it makes its own generation.
+    let second = machine(&repository, here.path(), "second");
+    assert_eq!(second.for_backup(&all(&[&ann]), &none).await.unwrap().0, 2);
+    assert_eq!(first.for_backup(&all(&[&ann]), &none).await.unwrap().0, 1);
+    // Who can open the newest uses it, and needs no identity for it from then on.
+    let third = machine(&repository, here.path(), "third");
+    assert_eq!(third.for_backup(&all(&[&ann]), &ann.identities).await.unwrap().0, 2);
+    assert_eq!(third.for_backup(&all(&[&ann]), &none).await.unwrap().0, 2);
+
+    let keys = first.keys(&none).await.unwrap();
+    assert!(keys.tenant(1).is_none() && keys.sealing(1).is_some() && keys.sealing(2).is_none());
+    let keys = first.keys(&ann.identities).await.unwrap();
+    assert!(keys.tenant(1).is_some() && keys.tenant(2).is_some());
+    let nobody = machine(&repository, here.path(), "fourth").for_backup(&Administrators::default(), &none).await;
+    assert!(matches!(nobody, Err(SnapshotError::Key(KeyError::Nobody))));
+}
+
+#[tokio::test]
+async fn a_key_that_was_lost_or_exchanged_in_the_store_is_not_used() {
+    let here = tempfile::tempdir().unwrap();
+    let repository = in_memory().await;
+    let (ann, none) = (person(here.path(), "ann"), Identities::default());
+    let ring = machine(&repository, here.path(), "machine");
+    let acme = tenant("acme");
+    ring.for_backup(&all(&[&ann]), &none).await.unwrap();
+    let wrapped = layout::wrapped_key(&acme, 1);
+    let bytes = repository.store().get(&wrapped, 1 << 20).await.unwrap().unwrap();
+    let mut changed = bytes.to_vec();
+    changed[20] ^= 1;
+    repository.store().put(&wrapped, Bytes::from(changed)).await.unwrap();
+    assert_eq!(ring.for_backup(&all(&[&ann]), &none).await.unwrap().0, 2);
+    repository.store().delete(&layout::wrapped_key(&acme, 2)).await.unwrap();
+    repository.store().put(&wrapped, bytes).await.unwrap();
+    assert_eq!(ring.for_backup(&all(&[&ann]), &none).await.unwrap().0, 1);
+
+    // Somebody who can write to the store puts a whole generation of their own in its place.
+    let key = TenantKey::generate();
+    let forged = Generation::new(&acme, 1, &key, Reason::Needed).seal(all(&[&ann])).await.unwrap();
+    repository.store().put(&wrapped, forged.wrapped).await.unwrap();
+    repository.store().put(&layout::key_record(&acme, 1), forged.record).await.unwrap();
+    let (generation, used) = ring.for_backup(&all(&[&ann]), &ann.identities).await.unwrap();
+    assert_ne!((generation, used.recipient()), (1, key.sealing().recipient()));
+}
+
+#[tokio::test]
+async fn who_was_removed_opens_nothing_new() {
+    let here = tempfile::tempdir().unwrap();
+    let repository = in_memory().await;
+    let (ann, bob, eve) = (person(here.path(), "ann"), person(here.path(), "bob"), person(here.path(), "eve"));
+    let none = Identities::default();
+    let ring = machine(&repository, here.path(), "machine");
+    ring.for_backup(&all(&[&ann]), &none).await.unwrap();
+    ring.add(&eve.public, &ann.identities).await.unwrap();
+    ring.add(&bob.public, &eve.identities).await.unwrap();
+    assert_eq!(ring.records().await.unwrap()[0].administrators().len(), 3);
+    assert_eq!(ring.for_backup(&all(&[&ann]), &none).await.unwrap().0, 1);
+
+    let error = ring.remove(&eve.public.shown(), &none).await.unwrap_err();
+    assert!(matches!(error, SnapshotError::Key(KeyError::Wrong { .. })), "{error}");
+    let stranger = person(here.path(), "stranger");
+    let error = ring.remove(&stranger.public.shown(), &ann.identities).await.unwrap_err();
+    assert!(matches!(error, SnapshotError::Administrator { .. }), "{error}");
+    assert_eq!(ring.remove(&eve.public.shown(), &ann.identities).await.unwrap(), 2);
+
+    let (generation, _) = ring.for_backup(&all(&[&ann, &eve]), &none).await.unwrap();
+    assert_eq!(generation, 2);
+    assert!(ring.clone().keys(&bob.identities).await.unwrap().tenant(2).is_some());
+    let eves = machine(&repository, here.path(), "eve's").keys(&eve.identities).await.unwrap();
+    assert!(eves.is_empty());
+    // A machine whose configuration still names her seals nothing for her.
+    let old = machine(&repository, here.path(), "old");
+    let error = old.for_backup(&all(&[&eve]), &none).await.unwrap_err();
+    assert!(matches!(error, SnapshotError::Superseded { .. }), "{error}");
+    assert_eq!(old.for_backup(&all(&[&eve, &bob]), &none).await.unwrap().0, 3);
+    assert!(machine(&repository, here.path(), "eve's").keys(&eve.identities).await.unwrap().is_empty());
+    assert!(old.keys(&bob.identities).await.unwrap().tenant(3).is_some());
+    assert!(matches!(
+        ring.remove(&bob.public.shown(), &bob.identities).await,
+        Err(SnapshotError::Administrator { .. })
+    ));
+}
+
+#[tokio::test]
+async fn the_erased_tenant_is_lost_and_its_neighbour_is_not() {
+    let here = tempfile::tempdir().unwrap();
+    let repository = in_memory().await;
+    let words = Passphrase::new("four words of mine".into());
+    let (who, with) = (Administrators::passphrase(words.clone()), Identities::default().with_passphrase(&words));
+    let local = LocalKeys::new(here.path(), repository.id());
+    let (acme, globex) = (
+        Keyring::new(&repository, &tenant("acme"), local.clone()),
+        Keyring::new(&repository, &tenant("globex"), local),
+    );
+    acme.for_backup(&who, &with).await.unwrap();
+    globex.for_backup(&who, &with).await.unwrap();
+    acme.erase().await.unwrap();
+    assert!(acme.keys(&with).await.unwrap().is_empty());
+    assert!(globex.keys(&with).await.unwrap().tenant(1).is_some());
+    let new = Passphrase::new("four other words".into());
+    assert_eq!(globex.rotate(&Administrators::passphrase(new.clone()), &with).await.unwrap(), 2);
+    let with_new = Identities::default().with_passphrase(&new);
+    assert!(globex.keys(&with_new).await.unwrap().tenant(1).is_some());
+    assert!(globex.add(&person(here.path(), "ann").public, &with_new).await.is_err());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_a_machine_keeps_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let here = tempfile::tempdir().unwrap();
+    let local = LocalKeys::new(here.path(), "repository");
+    let (acme, key) = (tenant("acme"), TenantKey::generate().sealing());
+    assert!(local.get(&acme, 1).unwrap().is_none());
+    local.put(&acme, 1, &key).unwrap();
+    assert_eq!(local.get(&acme, 1).unwrap().unwrap().recipient(), key.recipient());
+    let path = here.path().join("repository/acme/1.json");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(local.get(&acme, 1), Err(SnapshotError::LocalKey { .. })));
+    local.forget(&acme).unwrap();
+    assert!(local.get(&acme, 1).unwrap().is_none());
+}
