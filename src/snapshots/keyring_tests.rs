@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use age::secrecy::ExposeSecret;
 use age::x25519;
 
-use super::super::tests::{in_memory, tenant};
+use super::super::archive::export::export;
+use super::super::archive::{Archive, ArchiveFormat};
+use super::super::source::{ArchiveSource, RepositorySource};
+use super::super::tests::{Scene, in_memory, tenant};
+use super::super::{Codec, Packing, SnapshotSource};
 use super::*;
 use crate::backends::sealing::Passphrase;
 
@@ -143,6 +147,32 @@ async fn the_erased_tenant_is_lost_and_its_neighbour_is_not() {
     let with_new = Identities::default().with_passphrase(&new);
     assert!(globex.keys(&with_new).await.unwrap().tenant(1).is_some());
     assert!(globex.add(&person(here.path(), "ann").public, &with_new).await.is_err());
+}
+
+#[tokio::test]
+async fn an_exported_snapshot_is_opened_with_an_administrators_key_alone() {
+    let here = tempfile::tempdir().unwrap();
+    let repository = in_memory().await;
+    let (ann, eve) = (person(here.path(), "ann"), person(here.path(), "eve"));
+    let ring = machine(&repository, here.path(), "machine");
+    let (generation, key) = ring.for_backup(&all(&[&ann]), &Identities::default()).await.unwrap();
+    let keys = ring.keys(&ann.identities).await.unwrap();
+    let scene =
+        Scene { packing: Packing::sealed(Codec::default(), generation, key), keys: keys.clone(), ..Scene::plain() };
+    let id = scene.back_up(&repository, "acme").await;
+    // The machine itself can read the manifest, and that is all it needs.
+    let own = ring.keys(&Identities::default()).await.unwrap();
+    let source = RepositorySource::open(&repository, &tenant("acme"), &id, own).await.unwrap();
+    for format in ArchiveFormat::ALL {
+        let path = here.path().join(format!("acme.{}", format.ending()));
+        export(&repository, &source, &path, format).await.unwrap();
+        let archive = Archive::open(&path).unwrap();
+        assert_eq!(archive.id(), &id);
+        assert!(archive.keys(&eve.identities).unwrap().is_empty());
+        let opened = ArchiveSource::open(archive.clone(), archive.keys(&ann.identities).unwrap()).unwrap();
+        let part = &opened.manifest().tables[0].parts[0];
+        assert!(scene.rows.concat().as_bytes().starts_with(&opened.rows("users", part).await.unwrap()));
+    }
 }
 
 #[cfg(unix)]

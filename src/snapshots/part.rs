@@ -2,7 +2,7 @@
 //!
 //! On the way: hash, name, compress, seal, hash again. The name depends on the rows and the compression alone, so a
 //! part that is stored already is recognised before any work is spent on it. Sealing gives other bytes each time; so
-//! the hash of the stored bytes of such a part is taken from what is there ([`Packing::adopt`]).
+//! the hash of the stored bytes of such a part is taken from what is there: `Repository::store_part` does all this.
 //!
 //! On the way back every one of these is checked against the manifest, and each difference has its own error.
 

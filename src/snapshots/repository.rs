@@ -13,8 +13,9 @@ use super::error::{PartFault, SnapshotError};
 use super::keys::Keys;
 use super::layout::{self, Digest, Object, SnapshotId};
 use super::manifest::{MOST_STORED, Manifest};
-use super::part::{self, Packed, PartRef};
+use super::part::{self, Identified, Packed, Packing, PartRef};
 use super::record;
+use super::source::blocking;
 
 /// The format of the whole: which objects there are, and under which names.
 pub const FORMAT: u32 = 1;
@@ -185,19 +186,40 @@ impl Repository {
         Ok(self.store.head(&layout::part(name)).await?)
     }
 
-    /// The bytes of the part of that name, whatever they are: for [`Packing::adopt`](super::Packing::adopt).
-    pub async fn found_part(&self, name: &Digest) -> Result<Option<Bytes>, SnapshotError> {
-        Ok(self.store.get(&layout::part(name), part::MOST).await?)
+    /// Stores rows as a part, unless that part is there already; what comes back is what really lies in the store, and
+    /// only that may go into the manifest. A damaged part of that name is replaced. With the tenant's key among
+    /// `keys` a part that is there is opened and compared; without it, its outer form is.
+    pub async fn store_part(&self, packing: &Packing, raw: Bytes, keys: &Keys) -> Result<(Packed, Put), SnapshotError> {
+        let (first, rows) = (packing.clone(), raw.clone());
+        let identified = blocking(move || Ok(first.identify(&rows))).await?;
+        let path = layout::part(&identified.name);
+        if let Some(found) = self.adopted((packing, &raw, &identified), keys).await? {
+            return Ok((found, Put::Existed));
+        }
+        let (second, rows, known) = (packing.clone(), raw.clone(), identified.clone());
+        let packed = blocking(move || second.pack(&rows, known)).await?;
+        if self.store.put_new(&path, packed.bytes.clone()).await? == Put::Existed {
+            // Another worker was faster, with other bytes: sealing never gives the same ones twice.
+            if let Some(found) = self.adopted((packing, &raw, &identified), keys).await? {
+                return Ok((found, Put::Existed));
+            }
+            self.store.put(&path, packed.bytes.clone()).await?;
+        }
+        Ok((packed, Put::Created))
     }
 
-    /// Stores a part unless there is one of that name.
-    pub async fn put_part(&self, part: &Packed) -> Result<Put, SnapshotError> {
-        Ok(self.store.put_new(&layout::part(&part.name), part.bytes.clone()).await?)
-    }
-
-    /// Stores a part in place of a damaged one.
-    pub async fn replace_part(&self, part: &Packed) -> Result<(), SnapshotError> {
-        Ok(self.store.put(&layout::part(&part.name), part.bytes.clone()).await?)
+    async fn adopted(
+        &self,
+        (packing, raw, identified): (&Packing, &Bytes, &Identified),
+        keys: &Keys,
+    ) -> Result<Option<Packed>, SnapshotError> {
+        let found = match self.store.get(&layout::part(&identified.name), part::MOST).await {
+            Err(StorageError::TooLarge { .. }) => return Ok(None),
+            other => other?,
+        };
+        let Some(found) = found else { return Ok(None) };
+        let (packing, raw, identified, keys) = (packing.clone(), raw.clone(), identified.clone(), keys.clone());
+        blocking(move || Ok(packing.adopt(&raw, identified, found, &keys))).await
     }
 
     /// The stored bytes of a part, compared with the manifest; `table` names it in errors.

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn what_was_changed_or_cut_off_is_refused() {
         let key = x25519::Identity::generate();
-        let sealed = seal_bytes(&key.to_public(), &[3; 70_000]).unwrap();
+        let sealed = seal_bytes(&key.to_public(), &vec![3; 70_000]).unwrap();
         for at in (0..sealed.len()).step_by(701) {
             let mut changed = sealed.clone();
             changed[at] ^= 1 << (at % 8);

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`write`] | an archive, written beside its final name and renamed when it is whole |
+//! | [`export`] | a snapshot of a repository as an archive |
 //! | [`frames`] | random access into compressed tar files |
 //! | [`tar_index`], [`zip_index`] | what an archive holds, every entry checked |
 //! | [`trailer`] | the hash at the end of the file |
@@ -12,6 +13,7 @@
 //! skip: so a cut or a changed bit shows even where a decompressor or `tar` would not look, and
 //! shows before anything in the file is believed.
 
+pub mod export;
 pub mod frames;
 pub mod tar_index;
 pub mod trailer;

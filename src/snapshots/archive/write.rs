@@ -1,6 +1,6 @@
 //! An archive, written beside its final name and renamed when it is whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -11,10 +11,11 @@ use zip::{CompressionMethod, ZipWriter};
 
 use crate::backends::sealing::SealingKey;
 use crate::snapshots::codec::Codec;
+use crate::snapshots::cut::Rows;
 use crate::snapshots::error::SnapshotError;
-use crate::snapshots::layout::{self, SnapshotId};
+use crate::snapshots::layout::{self, Digest, SnapshotId};
 use crate::snapshots::manifest::Manifest;
-use crate::snapshots::part::Packed;
+use crate::snapshots::part::{Packed, PartRef};
 use crate::snapshots::repository::new_label;
 
 use super::{ArchiveFormat, trailer};
@@ -37,6 +38,7 @@ pub struct ArchiveWriter {
     format: ArchiveFormat,
     target: PathBuf,
     written: BTreeSet<String>,
+    parts: BTreeMap<Digest, PartRef>,
 }
 
 impl std::fmt::Debug for ArchiveWriter {
@@ -59,7 +61,8 @@ impl ArchiveWriter {
             ArchiveFormat::Zip => Output::Zip(Box::new(ZipWriter::new(file))),
             _ => Output::Tar(file),
         };
-        let mut writer = Self { output, format, target: target.to_owned(), written: BTreeSet::new() };
+        let mut writer =
+            Self { output, format, target: target.to_owned(), written: BTreeSet::new(), parts: BTreeMap::new() };
         writer.add(layout::REPOSITORY, &new_label()?)?;
         Ok(writer)
     }
@@ -77,9 +80,17 @@ impl ArchiveWriter {
         put.map_err(|error| unwritable(&self.target, &error))
     }
 
-    /// Adds a part.
-    pub fn put_part(&mut self, part: &Packed) -> Result<(), SnapshotError> {
-        self.add(&layout::part(&part.name), &part.bytes)
+    /// Adds a part, and gives what the manifest must say of it. Of two parts of one name the first one stays: sealing
+    /// gives other bytes each time, so their hash is that of the first.
+    pub fn put_part(&mut self, part: &Packed, rows: &Rows) -> Result<PartRef, SnapshotError> {
+        let new = part.reference(rows);
+        if let Some(known) = self.parts.get(&part.name) {
+            let same = PartRef { first: new.first, last: new.last, rows: new.rows, ..known.clone() };
+            return Ok(same);
+        }
+        self.add(&layout::part(&part.name), &part.bytes)?;
+        self.parts.insert(part.name.clone(), part.reference(&Rows::default()));
+        Ok(new)
     }
 
     /// Adds the manifest and makes the archive visible.
