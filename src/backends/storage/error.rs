@@ -105,7 +105,16 @@ impl Place<'_> {
     }
 
     pub(super) fn bucket(self, error: &object_store::Error) -> StorageError {
-        self.failed(kind_of_bucket(error), reason_of_bucket(error))
+        let said = reason_of_bucket(error);
+        let kind = match error {
+            object_store::Error::NotFound { .. } => FailureKind::Missing,
+            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+                FailureKind::Permission
+            }
+            // The crate has one variant for everything else; servers tell these apart only in their text.
+            _ => kind_of_text(&said),
+        };
+        self.failed(kind, plain(&said))
     }
 }
 
@@ -138,25 +147,30 @@ pub(super) fn kind_of_io(error: &io::Error) -> FailureKind {
     }
 }
 
-fn kind_of_bucket(error: &object_store::Error) -> FailureKind {
-    use object_store::Error as Bucket;
-    match error {
-        Bucket::NotFound { .. } => FailureKind::Missing,
-        Bucket::PermissionDenied { .. } | Bucket::Unauthenticated { .. } => FailureKind::Permission,
-        other => {
-            // The crate has one variant for everything else; servers tell these apart only in their text.
-            let said = reason_of_bucket(other);
-            let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-            if says(&["QuotaExceeded", "StorageFull", "InsufficientStorage", "507"]) {
-                FailureKind::Full
-            } else if says(&["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "credential"]) {
-                FailureKind::Permission
-            } else if says(&["error sending request", "connect", "timed out", "dns error", "503", "500", "502"]) {
-                FailureKind::Unreachable
-            } else {
-                FailureKind::Other
-            }
-        }
+pub(super) fn kind_of_text(said: &str) -> FailureKind {
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if says(&["NoSuchBucket"]) {
+        FailureKind::Missing
+    } else if says(&["QuotaExceeded", "StorageFull", "InsufficientStorage", "status code: 507"]) {
+        FailureKind::Full
+    } else if says(&["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "credential"]) {
+        FailureKind::Permission
+    } else if says(&["error sending request", "timed out", "dns error", "status code: 5", "status code: 429"]) {
+        FailureKind::Unreachable
+    } else {
+        FailureKind::Other
+    }
+}
+
+/// Code and message of the answer in XML that a server sends, or the text as it is.
+pub(super) fn plain(said: &str) -> String {
+    let inside = |name: &str| {
+        let (_, rest) = said.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
+    };
+    match (inside("Code"), inside("Message")) {
+        (Some(code), Some(message)) => format!("{message} ({code})"),
+        _ => said.to_owned(),
     }
 }
 

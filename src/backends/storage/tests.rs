@@ -91,6 +91,19 @@ async fn trouble_has_a_kind_and_a_help() {
     assert_eq!(error::kind_of_io(&full), FailureKind::Full);
     let read_only = std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem);
     assert_eq!(error::kind_of_io(&read_only), FailureKind::Permission);
+    for (said, kind) in [
+        ("in 3.507ms - HTTP error: error sending request: tcp connect error", FailureKind::Unreachable),
+        ("status code: 503 Slow Down: x", FailureKind::Unreachable),
+        ("status code: 507 x", FailureKind::Full),
+        ("<Code>XMinioStorageFull</Code>", FailureKind::Full),
+        ("<Code>SignatureDoesNotMatch</Code>", FailureKind::Permission),
+        ("<Code>NoSuchBucket</Code>", FailureKind::Missing),
+        ("in 500 ms: something else", FailureKind::Other),
+    ] {
+        assert_eq!(error::kind_of_text(said), kind, "{said}");
+    }
+    let answer = "404: <?xml?><Error><Code>NoSuchBucket</Code><Message>It is gone</Message><HostId>x</HostId></Error>";
+    assert_eq!(error::plain(answer), "It is gone (NoSuchBucket)");
 }
 
 #[tokio::test]
