@@ -206,5 +206,4 @@ fn fields(line: &[u8], wanted: &[usize]) -> Option<Vec<Range<usize>>> {
 }
 
 #[cfg(test)]
-#[path = "cut_tests.rs"]
 mod tests;

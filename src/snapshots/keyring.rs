@@ -277,5 +277,4 @@ fn listed(record: &KeyRecord) -> Result<Vec<Administrator>, SnapshotError> {
 }
 
 #[cfg(test)]
-#[path = "keyring_tests.rs"]
 mod tests;

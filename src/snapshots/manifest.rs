@@ -106,8 +106,6 @@ pub struct FileEntry {
     pub mode: u32,
     /// Its bytes.
     pub bytes: u64,
-    /// The hash of its content, keyed where it is sealed.
-    pub hash: Digest,
     /// Its content in order; a chunk has no rows and no key.
     pub chunks: Vec<PartRef>,
 }
@@ -223,6 +221,10 @@ impl Manifest {
 
     /// What no honest manifest gets wrong.
     fn check(&self, what: &str) -> Result<(), SnapshotError> {
+        let names: BTreeSet<&str> = self.tables.iter().map(|table| &*table.name).collect();
+        if names.len() != self.tables.len() {
+            return Err(SnapshotError::damaged(what, "two of its tables have one name"));
+        }
         for table in &self.tables {
             let rows: u64 = table.parts.iter().map(|part| part.rows).fold(0, u64::saturating_add);
             if rows != table.rows {
@@ -231,6 +233,11 @@ impl Manifest {
             }
         }
         for file in &self.files {
+            let bytes: u64 = file.chunks.iter().map(|chunk| chunk.raw_bytes).fold(0, u64::saturating_add);
+            if bytes != file.bytes {
+                let reason = format!("a file has {} bytes, and its chunks have {bytes}", file.bytes);
+                return Err(SnapshotError::damaged(what, reason));
+            }
             let plain = |name: &str| !matches!(name, "" | "." | "..") && !name.contains(['\0', '\\']);
             if !file.path.split('/').all(plain) {
                 let shown: String = file.path.escape_debug().take(80).collect();

@@ -1,134 +1,24 @@
 //! A repository as a whole: order, resume, damage of every kind.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod scene;
+
+pub(super) use scene::{Scene, in_memory, tenant};
+
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use object_store::memory::InMemory;
 
 use crate::backends::sealing::TenantKey;
 use crate::backends::storage::{Put, StorageOptions, Store};
-use crate::model::{Engine, Model, TenantId};
 
-use super::cut::{Collector, CutRule, Cutter, Rows};
+use super::cut::Rows;
 use super::error::PartFault;
-use super::manifest::{Content, Encryption, FileEntry, Kind, Scope, TableEntry};
 use super::part::{self, PartRef};
 use super::pins::{Hold, Pin};
 use super::source::RepositorySource;
 use super::verified::{Level, Outcome};
 use super::*;
-
-pub(super) const RULE: CutRule = CutRule { least_rows: 16, bits: 2, most_bytes: 4096 };
-
-pub(super) fn tenant(name: &str) -> TenantId {
-    name.parse().unwrap()
-}
-
-/// A tenant of one table and one file, and what it takes to pack it.
-pub(super) struct Scene {
-    pub(super) packing: Packing,
-    pub(super) keys: Keys,
-    pub(super) rows: Vec<String>,
-}
-
-impl Scene {
-    pub(super) fn plain() -> Self {
-        Self { packing: Packing::plain(Codec::default()), keys: Keys::none(), rows: rows(200) }
-    }
-
-    pub(super) fn sealed() -> Self {
-        let key = TenantKey::generate();
-        let packing = Packing::sealed(Codec::default(), 1, key.sealing());
-        let mut keys = Keys::none();
-        keys.add(1, key);
-        Self { packing, keys, rows: rows(200) }
-    }
-
-    /// The parts of its table.
-    pub(super) fn parts(&self) -> Vec<(Packed, PartRef)> {
-        let mut collector = Collector::new(Cutter::new(RULE, self.packing.cut_seed()), vec![0]);
-        let mut raw = Vec::new();
-        for line in &self.rows {
-            raw.extend(collector.line(line.as_bytes()).unwrap());
-        }
-        raw.extend(collector.finish().unwrap());
-        let packed = |part: cut::RawPart| {
-            let packed = self.packing.pack(&part.bytes, self.packing.identify(&part.bytes)).unwrap();
-            let reference = packed.reference(&part.rows);
-            (packed, reference)
-        };
-        raw.into_iter().map(packed).collect()
-    }
-
-    pub(super) fn file(&self) -> (Packed, FileEntry) {
-        let content = b"a picture";
-        let packed = self.packing.pack(content, self.packing.identify(content)).unwrap();
-        let chunk = packed.reference(&Rows::default());
-        let hash = chunk.raw_hash.clone();
-        let entry = FileEntry { path: "logo/small.png".into(), mode: 0o644, bytes: 9, hash, chunks: vec![chunk] };
-        (packed, entry)
-    }
-
-    pub(super) fn manifest(&self, tenant_name: &str, parts: Vec<PartRef>, files: Vec<FileEntry>) -> Manifest {
-        let rows = parts.iter().map(|part| part.rows).sum();
-        let table = TableEntry {
-            name: "users".into(),
-            columns: vec!["id".into(), "name".into()],
-            key: vec!["id".into()],
-            rows,
-            cut: RULE,
-            parts,
-        };
-        let encryption = self.packing.key().map(|key| Encryption { generation: 1, recipient: key.recipient() });
-        Manifest {
-            tenant: tenant(tenant_name),
-            tenant_record: serde_json::json!({"id": tenant_name, "quotas": {"storage": 1.5}}),
-            kind: Kind::Full,
-            parent: None,
-            taken_at: Instant("2026-11-23T09:40:29.123456Z".parse().unwrap()),
-            position: Some("1:2:".into()),
-            engine: Engine::Postgres,
-            engine_version: "15.4".into(),
-            pack: "learning".into(),
-            pack_version: "1.2.0".into(),
-            model: Model::default(),
-            configuration: BTreeMap::from([("roles".into(), serde_json::json!(["reader"]))]),
-            scope: Scope { contents: BTreeSet::from([Content::Rows, Content::Files]), tables: None },
-            tables: vec![table],
-            files,
-            compression: Compression::Zstd,
-            encryption,
-            tags: BTreeSet::from(["monthly".into()]),
-            fixtool: "0.1.0".into(),
-        }
-    }
-
-    /// Stores everything, in order.
-    pub(super) async fn back_up(&self, repository: &Repository, tenant_name: &str) -> SnapshotId {
-        let mut references = Vec::new();
-        for (packed, reference) in self.parts() {
-            let raw = part::unpack("users", &reference, &packed.bytes, &self.keys).unwrap();
-            let (stored, _) = repository.store_part(&self.packing, Bytes::from(raw), &self.keys).await.unwrap();
-            let rows = Rows { count: reference.rows, first: reference.first, last: reference.last };
-            references.push(stored.reference(&rows));
-        }
-        let (_, mut entry) = self.file();
-        let (stored, _) =
-            repository.store_part(&self.packing, Bytes::from_static(b"a picture"), &self.keys).await.unwrap();
-        entry.chunks = vec![stored.reference(&Rows::default())];
-        repository.publish(&self.manifest(tenant_name, references, vec![entry]), self.packing.key()).await.unwrap()
-    }
-}
-
-fn rows(count: u32) -> Vec<String> {
-    (0..count).map(|key| format!("{key:06}\tname of {key} \\\\N with a \\t\n")).collect()
-}
-
-pub(super) async fn in_memory() -> Repository {
-    Repository::open_or_init(Store::over(Arc::new(InMemory::new()), "", "memory")).await.unwrap()
-}
 
 /// Reads everything that verify reads at level data; the error says what is wrong.
 async fn verify(repository: &Repository, tenant_name: &str, keys: &Keys) -> Result<u64, SnapshotError> {

@@ -22,10 +22,17 @@ const REQUEST: Duration = Duration::from_mins(5);
 const RETRY: Duration = Duration::from_mins(1);
 
 /// A bucket, or a folder of one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     prefix: String,
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The crate's own form shows credentials.
+        f.debug_struct("Bucket").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
 }
 
 impl Bucket {

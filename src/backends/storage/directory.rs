@@ -64,10 +64,35 @@ impl Directory {
         let root = self.root.clone();
         let walk = move |folder: &str| {
             let mut entries = Vec::new();
-            list(&root, folder, &mut entries)?;
+            let mut unfinished = Vec::new();
+            list(&root, folder, &mut (&mut entries, &mut unfinished))?;
             Ok(entries)
         };
         at(location, folder, "listed", walk).await
+    }
+
+    /// Removes what writers left behind that died long ago.
+    pub(super) async fn clear_abandoned(&self, location: &str) -> Result<u64, StorageError> {
+        let root = self.root.clone();
+        let clear = move |_: &str| {
+            let mut unfinished = Vec::new();
+            list(&root, "", &mut (&mut Vec::new(), &mut unfinished))?;
+            let mut cleared = 0;
+            for path in unfinished {
+                match fs::metadata(&path).and_then(|data| data.modified()) {
+                    Ok(modified) if SystemTime::now().duration_since(modified).is_ok_and(|age| age > ABANDONED) => {
+                        fs::remove_file(&path)?;
+                        cleared += 1;
+                    }
+                    Ok(_) => {}
+                    // Its writer renamed it meanwhile.
+                    Err(error) if absent(&error) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(cleared)
+        };
+        at(location, "", "cleared", clear).await
     }
 
     pub(super) async fn delete(&self, location: &str, path: &str) -> Result<(), StorageError> {
@@ -181,7 +206,10 @@ fn read(path: &Path, most: u64) -> io::Result<Found> {
     Ok(Found::Whole(Bytes::from(bytes)))
 }
 
-fn list(root: &Path, folder: &str, entries: &mut Vec<Entry>) -> io::Result<()> {
+/// Objects, and the files that are no objects yet.
+type Listing<'a> = (&'a mut Vec<Entry>, &'a mut Vec<PathBuf>);
+
+fn list(root: &Path, folder: &str, found_so_far: &mut Listing) -> io::Result<()> {
     let here = if folder.is_empty() { root.to_owned() } else { root.join(folder) };
     let found = match fs::read_dir(&here) {
         Ok(found) => found,
@@ -193,7 +221,7 @@ fn list(root: &Path, folder: &str, entries: &mut Vec<Entry>) -> io::Result<()> {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         if name.starts_with(UNFINISHED) {
-            clear_abandoned(&entry);
+            found_so_far.1.push(entry.path());
             continue;
         }
         let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
@@ -207,19 +235,10 @@ fn list(root: &Path, folder: &str, entries: &mut Vec<Entry>) -> io::Result<()> {
             Err(error) => return Err(error),
         };
         if data.is_dir() {
-            list(root, &path, entries)?;
+            list(root, &path, found_so_far)?;
         } else if data.is_file() {
-            entries.push(Entry { path, size: data.len(), modified: data.modified()? });
+            found_so_far.0.push(Entry { path, size: data.len(), modified: data.modified()? });
         }
     }
     Ok(())
-}
-
-/// Removes what a writer left behind that died long ago. A failure is no reason to fail a listing.
-fn clear_abandoned(entry: &fs::DirEntry) {
-    let modified = entry.metadata().and_then(|data| data.modified());
-    let age = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
-    if age.is_some_and(|age| age > ABANDONED) {
-        let _ = fs::remove_file(entry.path());
-    }
 }

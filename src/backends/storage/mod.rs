@@ -180,6 +180,15 @@ impl Store {
         Ok(entries)
     }
 
+    /// Removes what writers left behind that died more than a day ago, and says how many files that were. A listing
+    /// never shows these; a bucket has none.
+    pub async fn clear_abandoned(&self) -> Result<u64, StorageError> {
+        match &self.place {
+            Place::Directory(directory) => directory.clear_abandoned(&self.shown).await,
+            Place::Bucket(_) => Ok(0),
+        }
+    }
+
     /// Removes an object; one that is not there is removed already.
     pub async fn delete(&self, path: &str) -> Result<(), StorageError> {
         check(path)?;

@@ -77,6 +77,8 @@ async fn files_are_private_and_old_unfinished_ones_vanish() {
     std::fs::File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
     std::os::unix::fs::symlink("/etc", root.join("a/link")).unwrap();
     assert_eq!(store.list("").await.unwrap().len(), 1);
+    assert!(young.exists() && old.exists());
+    assert_eq!(store.clear_abandoned().await.unwrap(), 1);
     assert!(young.exists() && !old.exists());
 }
 
@@ -117,6 +119,7 @@ async fn a_server_that_is_not_there_is_unreachable() {
     assert!(!format!("{options:?}").contains("secret\""));
     let store = Store::open("s3://bucket/some/prefix/", &options).unwrap();
     assert_eq!(store.location(), "s3://bucket/some/prefix");
+    assert!(!format!("{store:?}").contains("very secret"));
     let look = tokio::time::timeout(std::time::Duration::from_millis(50), store.head("x")).await;
     if let Ok(found) = look {
         assert_eq!(found.unwrap_err().kind(), FailureKind::Unreachable);
