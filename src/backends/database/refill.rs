@@ -92,7 +92,9 @@ mod tests {
         };
         let proved = |pieces: &[&str], rows| {
             let mut tally = Tally::default();
-            pieces.iter().for_each(|piece| tally.push(piece.as_bytes()));
+            for piece in pieces {
+                tally.push(piece.as_bytes());
+            }
             tally.prove(&spec, Engine::Sqlite, rows).is_ok()
         };
         assert!(proved(&["a\nb", "c\n", ""], 2));

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use fixtool::backends::database::address::Address;
 use fixtool::backends::database::connect::{Limits, reader, writer};
-use fixtool::backends::database::{DatabaseError, DatabaseErrorKind, Lookup};
-use fixtool::model::Value;
+use fixtool::backends::database::ddl::{self, Target};
+use fixtool::backends::database::{DatabaseError, DatabaseErrorKind, Lookup, Refill, RefillSpec, Writer};
+use fixtool::model::{Model, Namespace, Table, Value};
 use tempfile::TempDir;
 
+use super::lines::{lines, split, what};
 use super::{Place, model, namespace, runtime};
 use crate::support::{PostgresDatabase, PrivatePostgres, server, variable};
 
@@ -211,6 +213,7 @@ async fn work_through(url: &str) {
                 let writing = "WITH i AS (INSERT INTO \"tenant_0_0\".a VALUES (-1) RETURNING x) SELECT x FROM i";
                 let (out, _rows) = tokio::sync::mpsc::channel(1);
                 assert!(reader.query(writing, out).await.is_err());
+                held_and_exchanged(&*writer, &here, &model).await;
                 writer.drop_namespace(&here).await.unwrap();
             }
         })
@@ -218,6 +221,30 @@ async fn work_through(url: &str) {
     for client in work.collect::<Vec<_>>() {
         client.await.unwrap();
     }
+}
+
+/// One transaction is all that can be had for a moment, and enough.
+async fn held_and_exchanged(writer: &dyn Writer, here: &Namespace, model: &Model) {
+    let moment = writer.instant(here, &["a".into()], 3).await.unwrap();
+    assert_eq!(moment.readers(), 1);
+    let of = what(model, "a");
+    let (one, two) = tokio::join!(lines(&moment, &of), lines(&moment, &of));
+    assert!(one == two && split(&one).len() == 100);
+    moment.close().await;
+    let [fresh, old] = ["fresh", "old"].map(|end| namespace(&format!("{}_{end}", here.as_str())));
+    writer.create_namespace(&fresh).await.unwrap();
+    let target = Target { engine: writer.engine(), namespace: &fresh };
+    let stages = ddl::stages(target, model, &|_: &Table, rule: &str| Ok(rule.to_owned())).unwrap();
+    writer.execute(&fresh, &stages.tables).await.unwrap();
+    let (out, given) = tokio::sync::mpsc::channel(2);
+    out.send(Refill::Lines(one.into())).await.unwrap();
+    out.send(Refill::End).await.unwrap();
+    let spec =
+        RefillSpec { namespace: fresh.clone(), table: "a".into(), columns: of.columns, alone: true, checkpoint: None };
+    assert_eq!(writer.refill(&spec, given).await.unwrap(), 100);
+    writer.finish_refill(&fresh, &stages, 2).await.unwrap();
+    writer.exchange_namespaces(here, &fresh, &old).await.unwrap();
+    writer.drop_namespace(&old).await.unwrap();
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn both_engines_write_the_same_lines() {
         let (of_postgres, of_sqlite) = (split(&seen[0]), split(&seen[1]));
         assert_eq!(of_postgres.len(), edge_rows().len());
         for (postgres, sqlite) in of_postgres.iter().zip(&of_sqlite) {
-            assert!(postgres == sqlite, "{:.2000}\n{:.2000}", postgres, sqlite);
+            assert!(postgres == sqlite, "{postgres:.2000}\n{sqlite:.2000}");
         }
         assert!(seen[0] == seen[1]);
     });

@@ -111,9 +111,13 @@ tables:
     check: {positive: id > 0}
 ";
 
+fn numbered(lines: u32, line: impl Fn(u32) -> String) -> String {
+    (1..=lines).map(line).collect::<Vec<_>>().concat()
+}
+
 fn family(children: &str) -> [(&'static str, String); 2] {
-    let parents = (1..=5000).map(|id| format!("{id}\ta\n")).collect::<String>();
-    let many = (1..=5000).map(|id| format!("{id}\t{id}\tname {id}\n")).collect::<String>();
+    let parents = numbered(5000, |id| format!("{id}\ta\n"));
+    let many = numbered(5000, |id| format!("{id}\t{id}\tname {id}\n"));
     [("children", many + children), ("parents", parents)]
 }
 
@@ -156,7 +160,7 @@ async fn tables_get_their_keys_after_their_rows(place: Place) {
 async fn damaged_lines_leave_nothing_behind(place: Place) {
     let (model, here) = (model(FAMILY), namespace("tenant_a"));
     bare(&place, &here, &model).await;
-    let good = (1..=20_000).map(|id| format!("{id}\ta\n")).collect::<String>();
+    let good = numbered(20_000, |id| format!("{id}\ta\n"));
     let spec = spec(&here, &model, "parents");
     for bad in ["7", "7\n", "7\ta\tb\n", "x\ta\n", "7\tc\n", "0\ta\n", "\\N\ta\n", "7\ta", "\\.\n8\ta\n", "7\t\\N\n\n"]
     {
