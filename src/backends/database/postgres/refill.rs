@@ -87,11 +87,11 @@ impl Postgres {
         let mut tables: Vec<String> = stages.keys.iter().map(|(table, _)| table.clone()).collect();
         let keys: Vec<_> = stages.keys.iter().map(|(_, statements)| self.build(namespace, statements)).collect();
         side_by_side(keys, at_once).await?;
-        // Each of them locks two tables: side by side they would wait for each other.
-        self.build(namespace, &stages.foreign).await?;
         let analyze = |table: &String| format!("ANALYZE {}", qualified(namespace, table));
         let gather: Vec<_> = tables.iter().map(|table| self.execute_one(namespace, analyze(table))).collect();
         side_by_side(gather, at_once).await?;
+        // Each of them locks two tables: side by side they would wait for each other.
+        self.build(namespace, &stages.foreign).await?;
         tables.extend(own_tables::NAMES.map(str::to_owned));
         self.count_on(namespace, &tables).await
     }

@@ -24,7 +24,7 @@ use crate::model::{Engine, Namespace};
 
 /// Readers of one file at most: they share one disk.
 const MOST_READERS: usize = 4;
-/// Times that the readers begin anew because somebody wrote meanwhile.
+/// Times that the readers begin anew because somebody wrote meanwhile, before one has to do.
 const TRIES: u32 = 50;
 
 /// A moment that is held open.
@@ -76,6 +76,7 @@ impl Sqlite {
         if let Some(first) = connections.first_mut() {
             check_tables(first, tables).await?;
         }
+        let readers = connections.len();
         let position = way.before.clone().map_or_else(|| identity(&way.file), Ok)?;
         if !way.undisturbed() {
             return Err(disturbed());
@@ -101,9 +102,13 @@ async fn keep_open(pool: Option<&SqlitePool>) {
     }
 }
 
-/// Begins to read on all connections until they see the same; tells when that was.
-async fn begin_alike(connections: &mut [SqliteConnection]) -> Result<i64, DatabaseError> {
-    for _ in 0..TRIES {
+/// Begins to read on all connections until they see the same, or on the first alone if the others
+/// never catch up with it; tells when that was.
+async fn begin_alike(connections: &mut Vec<SqliteConnection>) -> Result<i64, DatabaseError> {
+    for turn in 0..=TRIES {
+        if turn == TRIES {
+            connections.truncate(1);
+        }
         let Some((first, others)) = connections.split_first_mut() else { break };
         let before = version(first).await?;
         for other in &mut *others {
@@ -111,7 +116,7 @@ async fn begin_alike(connections: &mut [SqliteConnection]) -> Result<i64, Databa
         }
         let now = jiff::Timestamp::now().as_microsecond();
         begin_reading(first).await?;
-        if version(first).await? == before {
+        if others.is_empty() || version(first).await? == before {
             return Ok(now);
         }
         for connection in &mut *connections {
