@@ -30,6 +30,10 @@ pub(crate) fn parse_date(text: &str) -> Option<i32> {
         _ => {}
     }
     let (text, before_christ) = text.strip_suffix(" BC").map_or((text, false), |rest| (rest, true));
+    day_of(text, before_christ)
+}
+
+fn day_of(text: &str, before_christ: bool) -> Option<i32> {
     let (text, negative) = match text.strip_prefix('-') {
         Some(rest) => (rest, true),
         None => (text.strip_prefix('+').unwrap_or(text), false),
@@ -54,12 +58,12 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
         "-infinity" => return Some(i64::MIN),
         _ => {}
     }
-    let (text, era) = text.strip_suffix(" BC").map_or((text, ""), |rest| (rest, " BC"));
+    let (text, before_christ) = text.strip_suffix(" BC").map_or((text, false), |rest| (rest, true));
     let Some(at) = text.find(['T', ' ']) else {
-        return i64::from(parse_date(text)?).checked_mul(86_400_000_000);
+        return i64::from(day_of(text, before_christ)?).checked_mul(86_400_000_000);
     };
     let (day, time) = (text.get(..at)?, text.get(at + 1..)?);
-    let day = i64::from(parse_date(&format!("{day}{era}"))?);
+    let day = i64::from(day_of(day, before_christ)?);
     let (time, offset) = match time.find(['Z', '+', '-']) {
         Some(at) => (time.get(..at)?, offset(time.get(at..)?)?),
         None => (time, 0),
@@ -73,7 +77,10 @@ fn time_of_day(text: &str) -> Option<i64> {
     if fraction.len() > 6 {
         return None;
     }
-    let micros = if fraction.is_empty() { 0 } else { number(&format!("{fraction:0<6}"))? };
+    let micros = match u32::try_from(6 - fraction.len()) {
+        Ok(missing) if !fraction.is_empty() => number(fraction)? * 10_i64.pow(missing),
+        _ => 0,
+    };
     let mut parts = whole.splitn(3, ':');
     let (hour, minute) = (number(parts.next()?)?, number(parts.next()?)?);
     let second = parts.next().map_or(Some(0), number)?;

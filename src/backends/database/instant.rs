@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::DatabaseError;
 use super::load::parse_text;
-use crate::model::LogicalType;
+use crate::model::{LogicalType, Model};
 
 /// About how many bytes of whole lines are handed on together.
 pub const CHUNK: usize = 256 << 10;
@@ -108,6 +108,9 @@ pub trait Instant: Send + Sync {
 
     /// How many calls of [`lines`](Self::lines) are worth making at once.
     fn readers(&self) -> usize;
+
+    /// The structure at this moment, without fixtool's own tables.
+    async fn model(&self) -> Result<Model, DatabaseError>;
 
     /// Rows of a table, counted exactly.
     async fn rows(&self, table: &str) -> Result<u64, DatabaseError>;

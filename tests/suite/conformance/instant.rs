@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use fixtool::backends::database::DatabaseErrorKind;
 use fixtool::backends::database::instant::{CHUNK, KeyBoundary, KeyRange};
+use fixtool::model::fingerprint::fingerprint;
 use fixtool::model::{Row, Value};
 
 use super::lines::{WIDE, edge_rows, lines, split, what};
@@ -34,6 +35,7 @@ fn both_engines_write_the_same_lines() {
             let moment = reader.instant(&here, &["wide".into()], 1).await.unwrap();
             assert_eq!(moment.taken_at().len(), "2026-11-23T06:30:00.123456Z".len());
             assert!(moment.position().starts_with(if place.folder().is_some() { "sqlite:" } else { "postgres:" }));
+            assert_eq!(fingerprint(&moment.model().await.unwrap()), fingerprint(&model));
             assert_eq!(moment.rows("wide").await.unwrap(), edge_rows().len() as u64);
             let found = lines(&moment, &what(&model, "wide")).await;
             moment.close().await;

@@ -84,24 +84,29 @@ impl Postgres {
     pub(super) async fn model(&self, namespace: &Namespace) -> Result<Model, DatabaseError> {
         let mut transaction = self.begin(namespace).await?;
         settle(&mut transaction).await?;
-        let tables =
-            sqlx::query(TABLES).bind(namespace.as_str()).fetch_all(&mut *transaction).await.map_err(translate)?;
-        let mut reading = Reading::default();
-        for row in &tables {
-            reading.table(row)?;
-        }
-        for row in rows(&mut transaction, COLUMNS, &reading.ids).await? {
-            reading.column(&row)?;
-        }
-        for row in rows(&mut transaction, CONSTRAINTS, &reading.ids).await? {
-            reading.constraint(&row)?;
-        }
-        for row in rows(&mut transaction, INDEXES, &reading.ids).await? {
-            reading.index(&row)?;
-        }
+        let model = model_of(&mut transaction, namespace).await?;
         transaction.rollback().await.map_err(translate)?;
-        Ok(Model { tables: reading.tables.into_iter().collect() })
+        Ok(model)
     }
+}
+
+/// Reads a structure. The transaction must be settled.
+pub(super) async fn model_of(connection: &mut PgConnection, namespace: &Namespace) -> Result<Model, DatabaseError> {
+    let tables = sqlx::query(TABLES).bind(namespace.as_str()).fetch_all(&mut *connection).await.map_err(translate)?;
+    let mut reading = Reading::default();
+    for row in &tables {
+        reading.table(row)?;
+    }
+    for row in rows(connection, COLUMNS, &reading.ids).await? {
+        reading.column(&row)?;
+    }
+    for row in rows(connection, CONSTRAINTS, &reading.ids).await? {
+        reading.constraint(&row)?;
+    }
+    for row in rows(connection, INDEXES, &reading.ids).await? {
+        reading.index(&row)?;
+    }
+    Ok(Model { tables: reading.tables.into_iter().collect() })
 }
 
 /// Settings under which names are always qualified, and plans do not hang on the catalog's statistics.

@@ -28,8 +28,8 @@ impl Stored {
         if raw.is_null() {
             return Ok(Self::Null);
         }
-        let class = raw.type_info().name().to_owned();
-        Ok(match class.as_str() {
+        let class = raw.type_info();
+        Ok(match class.name() {
             "INTEGER" => Self::Integer(row.try_get_unchecked(at).map_err(translate)?),
             "REAL" => Self::Real(row.try_get_unchecked(at).map_err(translate)?),
             "TEXT" => Self::Text(row.try_get_unchecked(at).map_err(|_| not_unicode())?),

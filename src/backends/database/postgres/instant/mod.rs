@@ -18,13 +18,13 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::Postgres;
 use super::error::translate;
 use super::rows::{Unfinished, run};
+use super::{Postgres, introspect};
 use crate::backends::database::instant::{Instant, KeyBoundary, KeyRange, LinesOf, RangeMark};
 use crate::backends::database::quote::qualified;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
-use crate::model::{Engine, Namespace};
+use crate::model::{Engine, Model, Namespace};
 
 /// How often the transaction that holds the snapshot is looked after.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -224,6 +224,18 @@ impl Moment {
         qualified(&self.namespace, name)
     }
 
+    async fn structure(&self) -> Result<Model, DatabaseError> {
+        let mut seat = self.seat().await?;
+        let connection = seat.connection()?;
+        // Settings that were made behind a savepoint go with it.
+        run(connection, "SAVEPOINT structure".to_owned()).await?;
+        introspect::settle(connection).await?;
+        let model = introspect::model_of(connection, &self.namespace).await?;
+        run(connection, "ROLLBACK TO SAVEPOINT structure".to_owned()).await?;
+        seat.leave();
+        Ok(model)
+    }
+
     async fn count(&self, table: &str) -> Result<u64, DatabaseError> {
         let mut seat = self.seat().await?;
         let sql = format!("SELECT pg_catalog.count(*) FROM {}", self.table(table));
@@ -246,6 +258,10 @@ impl Instant for Moment {
 
     fn readers(&self) -> usize {
         self.readers
+    }
+
+    async fn model(&self) -> Result<Model, DatabaseError> {
+        self.while_held(self.structure()).await
     }
 
     async fn rows(&self, table: &str) -> Result<u64, DatabaseError> {

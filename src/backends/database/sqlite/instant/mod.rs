@@ -16,11 +16,11 @@ use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use super::session::{Way, begin_reading, disturbed, identity};
-use super::{Sqlite, translate, value};
+use super::{Sqlite, introspect, translate, value};
 use crate::backends::database::instant::{Instant, KeyBoundary, KeyRange, LinesOf, RangeMark};
 use crate::backends::database::quote::identifier;
 use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind};
-use crate::model::{Engine, Namespace};
+use crate::model::{Engine, Model, Namespace};
 
 /// Readers of one file at most: they share one disk.
 const MOST_READERS: usize = 4;
@@ -173,6 +173,13 @@ impl Instant for Moment {
 
     fn readers(&self) -> usize {
         self.readers
+    }
+
+    async fn model(&self) -> Result<Model, DatabaseError> {
+        let mut seat = self.seat().await?;
+        let model = introspect::model(&mut seat.connection).await?;
+        seat.leave()?;
+        Ok(model)
     }
 
     async fn rows(&self, table: &str) -> Result<u64, DatabaseError> {
