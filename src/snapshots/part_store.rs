@@ -3,14 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::archive::ArchiveWriter;
-use super::cut::RawPart;
+use super::cut::{RawPart, Rows};
 use super::error::SnapshotError;
 use super::keys::Keys;
 use super::part::{Packed, Packing, PartRef};
 use super::repository::Repository;
 use super::source::blocking;
+use crate::backends::storage::Put;
 
 /// A part that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,44 +36,15 @@ pub trait PartStore: Send + Sync {
 #[async_trait]
 impl PartStore for Repository {
     async fn keep(&self, packing: &Packing, keys: &Keys, raw: RawPart) -> Result<Kept, SnapshotError> {
-        let (by, known) = (packing.clone(), keys.clone());
-        let (raw, identified) = blocking(move || {
-            let identified = by.identify(&raw.bytes);
-            Ok((raw, identified))
-        })
-        .await?;
         // A run that was interrupted left its parts; so did earlier snapshots.
-        let found = match self.has_part(&identified.name).await? {
-            Some(_) => self.found_part(&identified.name).await?,
-            None => None,
-        };
-        let there = found.is_some();
-        let by = packing.clone();
-        let (packed, fresh, rows) = blocking(move || {
-            let adopted = found.and_then(|stored| by.adopt(&raw.bytes, identified.clone(), stored, &known));
-            match adopted {
-                Some(packed) => Ok((packed, false, raw.rows)),
-                None => Ok((by.pack(&raw.bytes, identified)?, true, raw.rows)),
-            }
-        })
-        .await?;
-        let part = packed.reference(&rows);
-        let written = if fresh { store(self, &packed, there).await? } else { 0 };
-        Ok(Kept { part, written })
+        let (packed, put) = self.store_part(packing, Bytes::from(raw.bytes), keys).await?;
+        let written = if put == Put::Created { packed.bytes.len() as u64 } else { 0 };
+        Ok(Kept { part: packed.reference(&raw.rows), written })
     }
 
     async fn holds(&self, part: &PartRef) -> Result<bool, SnapshotError> {
         Ok(self.has_part(&part.name).await? == Some(part.stored_bytes))
     }
-}
-
-async fn store(repository: &Repository, packed: &Packed, damaged: bool) -> Result<u64, SnapshotError> {
-    if damaged {
-        repository.replace_part(packed).await?;
-    } else {
-        repository.put_part(packed).await?;
-    }
-    Ok(packed.bytes.len() as u64)
 }
 
 /// The parts of one archive, which is written as they come.
@@ -95,10 +68,10 @@ impl ArchiveStore {
         held.ok_or_else(|| SnapshotError::damaged("the archive", "it was ended before its last part"))
     }
 
-    fn put(&self, packed: &Packed) -> Result<(), SnapshotError> {
+    fn put(&self, packed: &Packed, rows: &Rows) -> Result<PartRef, SnapshotError> {
         let mut held = self.writer.lock().map_err(|_| SnapshotError::damaged("the archive", "its writer failed"))?;
         match held.as_mut() {
-            Some(writer) => writer.put_part(packed),
+            Some(writer) => writer.put_part(packed, rows),
             None => Err(SnapshotError::damaged("the archive", "it was ended before its last part")),
         }
     }
@@ -111,8 +84,8 @@ impl PartStore for Arc<ArchiveStore> {
         blocking(move || {
             let identified = by.identify(&raw.bytes);
             let packed = by.pack(&raw.bytes, identified)?;
-            store.put(&packed)?;
-            Ok(Kept { part: packed.reference(&raw.rows), written: packed.bytes.len() as u64 })
+            let part = store.put(&packed, &raw.rows)?;
+            Ok(Kept { part, written: packed.bytes.len() as u64 })
         })
         .await
     }

@@ -3,6 +3,9 @@
 use crate::cli::fault::CommandResult;
 use crate::cli::run::OnSite;
 use crate::engine::{Failure, FailureKind, Operation};
+use crate::operations::backup::create::Create;
+use crate::operations::backup::restore::Restore;
+use crate::operations::backup::verify::Verify;
 use crate::operations::data::export::Export;
 use crate::operations::data::load::Load;
 use crate::operations::tenant::adopt::Adopt;
@@ -54,7 +57,22 @@ macro_rules! operations {
 }
 
 // In the order of the command line.
-operations![Init, SetTier, Suspend, Resume, Rename, Drop, Adopt, CredentialSet, CredentialRotate, Load, Export];
+operations![
+    Init,
+    SetTier,
+    Suspend,
+    Resume,
+    Rename,
+    Drop,
+    Adopt,
+    CredentialSet,
+    CredentialRotate,
+    Load,
+    Export,
+    Create,
+    Verify,
+    Restore
+];
 
 #[cfg(test)]
 mod tests {

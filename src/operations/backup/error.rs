@@ -107,6 +107,18 @@ pub enum BackupError {
         /// What is wrong with it.
         problems: Vec<String>,
     },
+    /// The living tenant is not as it was.
+    #[error("the living tenant differs from {snapshot}: {}", differences.join("; "))]
+    #[diagnostic(
+        code(fixtool::backup::verify::moved),
+        help("a tenant that is written to moves on; 'fixtool backup verify --level data' looks at the snapshot alone")
+    )]
+    Moved {
+        /// The snapshot.
+        snapshot: String,
+        /// In which tables.
+        differences: Vec<String>,
+    },
     /// A file that exists is not overwritten.
     #[error("'{}' exists already", path.display())]
     #[diagnostic(code(fixtool::backup::exists), help("name another file, or remove it"))]
@@ -164,6 +176,7 @@ impl Failure for BackupError {
             | Self::None { .. } => FailureKind::Usage,
             Self::FewRows { .. }
             | Self::Damage { .. }
+            | Self::Moved { .. }
             | Self::Snapshot(SnapshotError::Damaged { .. } | SnapshotError::Part { .. }) => FailureKind::Findings,
             Self::NoParent { .. }
             | Self::NotWhole { .. }

@@ -65,8 +65,6 @@ pub enum Action {
         way: Way,
         /// The registry's entry as it was.
         before: TenantRecord,
-        /// What is lost from sight: rows by table.
-        replaced: Vec<(String, u64)>,
     },
     /// They change places again.
     ExchangeBack {
@@ -133,16 +131,6 @@ impl crate::engine::Action for Action {
             }
         }
     }
-
-    fn losses(&self) -> Vec<String> {
-        match self {
-            Self::Exchange { replaced, .. } => {
-                let tell = |(table, rows): &(String, u64)| format!("{rows} rows of {table}, until 'fixtool op undo'");
-                replaced.iter().filter(|(_, rows)| *rows > 0).map(tell).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
 pub(super) fn decide(seen: &Snapshot) -> Draft<Action> {
@@ -163,11 +151,7 @@ pub(super) fn decide(seen: &Snapshot) -> Draft<Action> {
         steps.push(Step { stage: stage + 2, action });
     }
     let last = match &seen.living {
-        Some((before, tables)) => Action::Exchange {
-            way,
-            before: before.clone(),
-            replaced: tables.iter().map(|table| (table.table.clone(), table.rows)).collect(),
-        },
+        Some((before, _)) => Action::Exchange { way, before: before.clone() },
         None => Action::Register { way },
     };
     steps.push(Step { stage: stage + 3, action: last });
