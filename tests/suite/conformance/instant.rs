@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use fixtool::backends::database::DatabaseErrorKind;
-use fixtool::backends::database::instant::{CHUNK, KeyBoundary, KeyRange};
+use fixtool::backends::database::instant::{CHUNK, KeyBoundary, KeyRange, LinesOf};
 use fixtool::model::fingerprint::fingerprint;
 use fixtool::model::{Row, Value};
+use sqlx::ConnectOptions;
 
 use super::lines::{WIDE, edge_rows, lines, split, what};
-use super::{Place, conforms, model, namespace, on_both, on_postgres};
+use super::{Place, conforms, model, namespace, on_both, on_postgres, on_sqlite};
 
 conforms!(
     a_moment_is_unmoved_by_writers,
@@ -161,7 +162,7 @@ async fn ranges_hold_every_row_exactly_once(place: Place) {
             assert_eq!(ranges.len(), 4, "{table}");
             let mut together = Vec::new();
             for range in ranges {
-                let part = fixtool::backends::database::instant::LinesOf { range: Some(range), ..of.clone() };
+                let part = LinesOf { range: Some(range), ..of.clone() };
                 let found = lines(&moment, &part).await;
                 let rows = split(&found).len();
                 assert!((2000..10_000).contains(&rows), "{table}: {rows}");
@@ -295,5 +296,34 @@ fn a_lost_connection_ends_the_moment_at_once() {
             }
             moment.close().await;
         }
+    });
+}
+
+#[test]
+fn a_file_without_a_log_is_read_by_several() {
+    on_sqlite(|place| async move {
+        with_keys(&place, "single").await;
+        let (model, here) = (model(KEYS), namespace("tenant_a"));
+        let of = what(&model, "single");
+        let moment = place.writer.instant(&here, &["single".into()], 1).await.unwrap();
+        let expected = lines(&moment, &of).await;
+        moment.close().await;
+        place.writer.close().await;
+        let file = crate::support::site::files_below(&place.folder().unwrap()).remove(0);
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+        let mut other = options.journal_mode(sqlx::sqlite::SqliteJournalMode::Delete).connect().await.unwrap();
+        let reader = place.reader().await;
+        let moment = reader.instant(&here, &["single".into()], 3).await.unwrap();
+        assert_eq!(moment.readers(), 3);
+        let ranges = moment.ranges(&of, 3).await.unwrap();
+        let parts: Vec<LinesOf> =
+            ranges.into_iter().map(|range| LinesOf { range: Some(range), ..of.clone() }).collect();
+        let (one, two, three) =
+            tokio::join!(lines(&moment, &parts[0]), lines(&moment, &parts[1]), lines(&moment, &parts[2]));
+        assert!([one, two, three].concat() == expected);
+        // Nothing kept the other program away, so what was read afterwards does not count.
+        sqlx::raw_sql("DELETE FROM single WHERE n = 7").execute(&mut other).await.unwrap();
+        assert_eq!(moment.rows("single").await.unwrap_err().kind, DatabaseErrorKind::Contention);
+        moment.close().await;
     });
 }
