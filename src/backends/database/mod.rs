@@ -75,9 +75,10 @@ pub struct TableStats {
 /// A condensed state of a table's content: two equal marks of one table mean that no row was
 /// inserted, changed or deleted in between.
 ///
-/// On PostgreSQL it is the row count and the sum of `xmin`: every change of a row gives it an
-/// `xmin` greater than all before, so no change keeps both. On SQLite it is the identity of the
-/// tenant's file: device, inode, size, change and modification times, and the state of the WAL.
+/// On PostgreSQL it is the row count and the sum of hashes of `xmin`: a transaction whose changes were not
+/// yet visible leaves rows with an `xmin` that no visible row had. (The plain sum would not do: the
+/// changes of two transactions may cancel out.) On SQLite it is the identity of the tenant's file:
+/// device, inode, size, change and modification times, and the state of the WAL.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct TableMark(pub String);

@@ -70,7 +70,7 @@ impl Reader for Postgres {
     async fn table_mark(&self, namespace: &Namespace, table: &str) -> Result<TableMark, DatabaseError> {
         let mut transaction = self.begin(namespace).await?;
         let sql = format!(
-            "SELECT pg_catalog.count(*)::text, COALESCE(pg_catalog.sum(xmin::text::bigint), 0)::text FROM {}",
+            "SELECT pg_catalog.count(*)::text, COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(xmin::text, 0)), 0)::text FROM {}",
             qualified(namespace, table)
         );
         let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *transaction).await.map_err(translate)?;
