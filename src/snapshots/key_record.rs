@@ -101,9 +101,9 @@ pub struct Generation {
 /// The two objects of a generation.
 #[derive(Debug)]
 pub struct SealedGeneration {
-    /// For [`layout::wrapped_key`].
+    /// For [`layout::wrapped_key`](super::layout::wrapped_key).
     pub wrapped: Bytes,
-    /// For [`layout::key_record`].
+    /// For [`layout::key_record`](super::layout::key_record).
     pub record: Bytes,
 }
 

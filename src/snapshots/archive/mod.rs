@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | [`write`] | an archive, written beside its final name and renamed when it is whole |
+//! | [`mod@write`] | an archive, written beside its final name and renamed when it is whole |
 //! | [`export`] | a snapshot of a repository as an archive |
 //! | [`frames`] | random access into compressed tar files |
 //! | [`tar_index`], [`zip_index`] | what an archive holds, every entry checked |
