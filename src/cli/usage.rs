@@ -50,7 +50,6 @@ impl Failure for UsageError {
 
 /// Commands of later versions, with what can be done today.
 const LATER: &[(&str, &str)] = &[
-    ("backup prune", "until then, 'fixtool op undo' takes back the run that made a snapshot"),
     ("backup key", "until then, 'fixtool backup keygen' makes a key, and backup.recipients names who may open backups"),
     ("backup watch", "until then, 'fixtool backup create --backup-type incremental' stores what changed"),
     ("cleanup", "until then, use your database's own tools"),

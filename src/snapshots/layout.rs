@@ -235,6 +235,16 @@ pub fn pin(tenant: &TenantId, name: &str) -> String {
     format!("{}/{name}.json", pins_of(tenant))
 }
 
+/// The folder of what removed snapshots of a tenant left.
+pub fn garbage_of(tenant: &TenantId) -> String {
+    format!("{TENANTS}/{tenant}/garbage")
+}
+
+/// What a removed snapshot left.
+pub fn garbage(tenant: &TenantId, id: &SnapshotId) -> String {
+    format!("{}/{id}.json", garbage_of(tenant))
+}
+
 /// A part.
 pub fn part(name: &Digest) -> String {
     format!("{PARTS}/{}/{name}", &name.as_str()[..2])

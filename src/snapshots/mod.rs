@@ -11,6 +11,7 @@
 //! | [`instant`] | moments, as text in JSON |
 //! | [`repository`] | snapshots and parts in a store |
 //! | [`pins`] | what must not be pruned |
+//! | [`retention`], [`garbage`] | what is kept and why, and what becomes of the rest |
 //! | [`verified`] | what was verified, and with which result |
 //! | [`keys`] | the keys of one tenant that are at hand |
 //! | [`keyring`] | generations of keys: made, shared with administrators, rotated, erased |
@@ -33,6 +34,7 @@ pub mod codec;
 pub mod configuration;
 pub mod cut;
 pub mod error;
+pub mod garbage;
 pub mod instant;
 pub mod key_record;
 pub mod keyring;
@@ -46,6 +48,7 @@ pub mod part_store;
 pub mod pins;
 pub mod record;
 pub mod repository;
+pub mod retention;
 pub mod source;
 pub mod take;
 pub mod vault;

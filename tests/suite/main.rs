@@ -14,6 +14,7 @@
 mod support;
 
 mod architecture;
+mod backup_prune;
 mod catalog;
 mod cli_documents;
 mod cli_settings;

@@ -3,6 +3,7 @@
 mod create;
 mod keygen;
 mod list;
+mod prune;
 mod restore;
 mod show;
 mod sizes;
@@ -21,6 +22,7 @@ pub(crate) enum Command {
     Show(show::Args),
     Verify(verify::Args),
     Restore(restore::Args),
+    Prune(prune::Args),
     Keygen(keygen::Args),
 }
 
@@ -33,6 +35,7 @@ impl Command {
             Self::Show(args) => show::run(args, session).await,
             Self::Verify(args) => verify::run(args, session).await,
             Self::Restore(args) => restore::run(args, session).await,
+            Self::Prune(args) => prune::run(args, session).await,
             Self::Keygen(args) => keygen::run(args, session).await,
         }
     }

@@ -4,6 +4,7 @@ use crate::cli::fault::CommandResult;
 use crate::cli::run::OnSite;
 use crate::engine::{Failure, FailureKind, Operation};
 use crate::operations::backup::create::Create;
+use crate::operations::backup::prune::Prune;
 use crate::operations::backup::restore::Restore;
 use crate::operations::backup::verify::Verify;
 use crate::operations::data::export::Export;
@@ -71,7 +72,8 @@ operations![
     Export,
     Create,
     Verify,
-    Restore
+    Restore,
+    Prune
 ];
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::backends::database::DatabaseError;
 use crate::backends::sealing::KeyError;
 use crate::backends::site::{SiteError, database_failure};
 use crate::backends::storage::{FailureKind as StorageFailure, StorageError};
-use crate::engine::{Failure, FailureKind};
+use crate::engine::{Failure, FailureKind, LedgerError};
 use crate::snapshots::SnapshotError;
 
 /// Why a backup was not made, read or restored.
@@ -20,6 +20,10 @@ pub enum BackupError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Site(#[from] SiteError),
+    /// The log of operations cannot be read.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Ledger(#[from] LedgerError),
     /// The repository, a key, or what is stored.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -95,6 +99,16 @@ pub enum BackupError {
         /// The namespace.
         namespace: String,
     },
+    /// Nothing would be kept, which nobody means.
+    #[error("no rule says what is to be kept of the backups of '{tenant}'")]
+    #[diagnostic(
+        code(fixtool::backup::prune::no_policy),
+        help("say what to keep, such as --keep-daily 7 --keep-weekly 4, or set BACKUP_RETENTION_DAYS")
+    )]
+    NoPolicy {
+        /// The tenant.
+        tenant: String,
+    },
     /// What is stored is not what was taken.
     #[error("the snapshot {snapshot} is damaged: {}", problems.join("; "))]
     #[diagnostic(
@@ -165,6 +179,7 @@ impl Failure for BackupError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Site(error) => error.kind(),
+            Self::Ledger(error) => error.kind(),
             Self::Snapshot(SnapshotError::Database(error)) => database_failure(error),
             Self::Snapshot(SnapshotError::Storage(error)) => match error.kind() {
                 StorageFailure::Permission => FailureKind::Permission,
@@ -178,7 +193,8 @@ impl Failure for BackupError {
             | Self::Damage { .. }
             | Self::Moved { .. }
             | Self::Snapshot(SnapshotError::Damaged { .. } | SnapshotError::Part { .. }) => FailureKind::Findings,
-            Self::NoParent { .. }
+            Self::NoPolicy { .. }
+            | Self::NoParent { .. }
             | Self::NotWhole { .. }
             | Self::Pack { .. }
             | Self::InTheWay { .. }
@@ -191,6 +207,7 @@ impl Failure for BackupError {
     fn is_transient(&self) -> bool {
         match self {
             Self::Site(error) => error.is_transient(),
+            Self::Ledger(error) => error.is_transient(),
             Self::Snapshot(SnapshotError::Database(error)) => error.is_transient(),
             Self::Snapshot(SnapshotError::Storage(error)) => error.kind() == StorageFailure::Unreachable,
             _ => false,

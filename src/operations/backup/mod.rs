@@ -6,6 +6,7 @@ pub mod keygen;
 
 mod beside;
 pub mod list;
+pub mod prune;
 pub mod restore;
 pub mod show;
 pub mod verify;

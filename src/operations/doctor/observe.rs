@@ -87,6 +87,7 @@ mod tests {
             redis_pool: 1,
             state: state.clone(),
             packs: folder.path().join("packs"),
+            backups: crate::backends::backups::BackupOptions::in_folder(folder.path()),
             sealing: SealingOptions { identity_file: state.join("identity.age"), ..SealingOptions::default() },
         };
         let view = observe(&Doctor::default(), &site).await;

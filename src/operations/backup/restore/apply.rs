@@ -1,6 +1,7 @@
 //! Carries out the steps of `backup restore`. Each may be carried out again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::places;
 use super::plan::{Action, Way};
@@ -10,8 +11,12 @@ use crate::backends::database::roles::{TenantRoles, has_roles};
 use crate::backends::site::SiteWriter;
 use crate::engine::{Action as _, Outcome, StepContext};
 use crate::model::{Namespace, TenantRecord, TenantStatus};
+use crate::operations::backup::which::Found;
 use crate::operations::backup::{BackupError, beside, watch, which};
+use crate::snapshots::Instant;
 use crate::snapshots::bring::Bring;
+use crate::snapshots::pins::{Hold, Pin};
+use crate::snapshots::vault::Vault;
 
 /// Keys that are built at once: sorting takes memory on the server.
 const KEYS_AT_ONCE: usize = 2;
@@ -20,6 +25,7 @@ pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepConte
     let outcome = match action {
         Action::Fill { way, table, .. } => return fill(way, table, site, step).await,
         Action::MakeRoom { way, tables } => {
+            hold(way, site, step).await?;
             beside::make_room(&bring(way, site, step).await?).await?;
             Outcome::default().with("tables", *tables)
         }
@@ -32,9 +38,17 @@ pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepConte
             Outcome::default().with("rows_equal", rows)
         }
         Action::ClearRoom { way } => clear(way, site, step).await?,
-        Action::Exchange { way, .. } => exchange(way, site, step).await?,
+        Action::Exchange { way, .. } => {
+            let outcome = exchange(way, site, step).await?;
+            release(way, site, step).await?;
+            outcome
+        }
         Action::ExchangeBack { way, before } => exchange_back(way, before, site, step).await?,
-        Action::Register { way } => register(way, site, step).await?,
+        Action::Register { way } => {
+            let outcome = register(way, site, step).await?;
+            release(way, site, step).await?;
+            outcome
+        }
         Action::Forget { way } => {
             let gone = site.catalog().delete_tenant(&way.tenant.id).await?;
             let mut outcome = Outcome::default().with("removed", u64::from(gone));
@@ -49,6 +63,35 @@ pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepConte
 /// Where rows go: beside the living tenant, or to the place of the new one.
 fn fresh(way: &Way, step: &StepContext) -> Namespace {
     if way.beside { places::of(step).fresh } else { way.tenant.namespace.clone() }
+}
+
+/// How long a restore holds its snapshot, should it never come to its end.
+const HELD: Duration = Duration::from_hours(24);
+
+fn holder(run: &str) -> String {
+    format!("restore {run}")
+}
+
+/// Keeps the snapshot from being pruned while it is read.
+async fn hold(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<(), BackupError> {
+    let Found::Repository { tenant, id } = &way.found else { return Ok(()) };
+    let vault = Vault::existing(site.backups()).await?;
+    let since = Instant::now();
+    let until = since.0.checked_add(HELD).ok().map(Instant);
+    let pin = Pin { snapshot: id.clone(), hold: Hold::Reader, by: holder(&step.run), since, until };
+    vault.repository().pin(tenant, &pin).await?;
+    Ok(())
+}
+
+async fn release(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<(), BackupError> {
+    let Found::Repository { tenant, .. } = &way.found else { return Ok(()) };
+    let vault = Vault::existing(site.backups()).await?;
+    for (name, pin) in vault.repository().pins(tenant).await? {
+        if pin.by == holder(&step.run) {
+            vault.repository().unpin(tenant, &name).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn bring(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Bring, BackupError> {
