@@ -143,14 +143,10 @@ fn backup_options(settings: &Settings, environment: &Environment) -> BackupOptio
     let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let [access_key_id, secret_access_key, session_token] = backup.s3_credentials.each_ref().map(|s| given(s.expose()));
     // A location with a scheme is an address; anything else is a path.
-    let place = |text: &String| match text.contains("://") {
-        true => text.clone(),
-        false => here(Path::new(text)).display().to_string(),
-    };
-    let recipient = |text: &String| match text.starts_with("age1") || text.starts_with("ssh-") {
-        true => text.clone(),
-        false => here(Path::new(text)).display().to_string(),
-    };
+    let path = |text: &String| here(Path::new(text)).display().to_string();
+    let place = |text: &String| if text.contains("://") { text.clone() } else { path(text) };
+    let is_key = |text: &str| text.starts_with("age1") || text.starts_with("ssh-");
+    let recipient = |text: &String| if is_key(text) { text.clone() } else { path(text) };
     BackupOptions {
         locations: backup.locations.iter().map(place).collect(),
         storage: StorageOptions {

@@ -57,16 +57,6 @@ impl Bring {
         self.source.manifest().table(table).ok_or_else(unknown)
     }
 
-    fn columns(&self, entry: &TableEntry, model: &Model) -> Result<Vec<(String, LogicalType)>, SnapshotError> {
-        let lost = |column: &str| SnapshotError::damaged(&entry.name, format!("the model has no column '{column}'"));
-        let table = model.tables.get(&entry.name).ok_or_else(|| lost("*"))?;
-        let typed = |name: &String| {
-            let column = table.columns.get(name).ok_or_else(|| lost(name))?;
-            Ok((name.clone(), column.logical.clone()))
-        };
-        entry.columns.iter().map(typed).collect()
-    }
-
     /// Fills a table; a second try does nothing if the first one was durable. `None` when the user stopped it.
     ///
     /// # Errors
@@ -87,7 +77,7 @@ impl Bring {
         let spec = RefillSpec {
             namespace: self.namespace.clone(),
             table: table.to_owned(),
-            columns: self.columns(entry, &manifest.model)?,
+            columns: columns(entry, &manifest.model)?,
             alone: true,
             checkpoint: Some(checkpoint),
         };
@@ -145,7 +135,7 @@ impl Bring {
 
     async fn found(&self, table: &str) -> Result<LineSum, SnapshotError> {
         let entry = self.entry(table)?;
-        let columns = self.columns(entry, &self.source.manifest().model)?;
+        let columns = columns(entry, &self.source.manifest().model)?;
         let moment = self.database.instant(&self.namespace, &[table.to_owned()], 1).await?;
         let what = LinesOf { table: table.to_owned(), columns, key: Vec::new(), range: None };
         let (sender, mut receiver) = mpsc::channel::<Bytes>(4);
@@ -175,4 +165,14 @@ async fn summed(mut sum: LineSum, rows: Bytes) -> Result<LineSum, SnapshotError>
         Ok(sum)
     })
     .await
+}
+
+fn columns(entry: &TableEntry, model: &Model) -> Result<Vec<(String, LogicalType)>, SnapshotError> {
+    let lost = |column: &str| SnapshotError::damaged(&entry.name, format!("the model has no column '{column}'"));
+    let table = model.tables.get(&entry.name).ok_or_else(|| lost("*"))?;
+    let typed = |name: &String| {
+        let column = table.columns.get(name).ok_or_else(|| lost(name))?;
+        Ok((name.clone(), column.logical.clone()))
+    };
+    entry.columns.iter().map(typed).collect()
 }

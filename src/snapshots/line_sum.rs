@@ -35,7 +35,9 @@ mod tests {
 
     fn of(pieces: &[&str]) -> LineSum {
         let mut sum = LineSum::default();
-        pieces.iter().for_each(|piece| sum.add(piece.as_bytes()));
+        for piece in pieces {
+            sum.add(piece.as_bytes());
+        }
         sum
     }
 

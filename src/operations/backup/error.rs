@@ -186,8 +186,12 @@ impl Failure for BackupError {
                 StorageFailure::Unreachable => FailureKind::Unreachable,
                 _ => FailureKind::Failed,
             },
-            Self::Snapshot(SnapshotError::Unknown { .. } | SnapshotError::Ambiguous { .. })
-            | Self::Snapshot(SnapshotError::NobodyToSealFor | SnapshotError::UnknownTable { .. })
+            Self::Snapshot(
+                SnapshotError::Unknown { .. }
+                | SnapshotError::Ambiguous { .. }
+                | SnapshotError::NobodyToSealFor
+                | SnapshotError::UnknownTable { .. },
+            )
             | Self::None { .. } => FailureKind::Usage,
             Self::FewRows { .. }
             | Self::Damage { .. }

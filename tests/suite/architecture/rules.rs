@@ -135,11 +135,16 @@ fn verb_folders(paths: &[String]) -> std::collections::BTreeSet<(String, String)
 }
 
 /// Verbs whose folders lack one of their files: every verb has `mod.rs` and `observe.rs`, and one
-/// that changes something has `plan.rs`, `apply.rs` and `error.rs`.
+/// that changes something has `plan.rs`, `apply.rs` and `error.rs`. Verbs that fail for the same reasons share the
+/// `error.rs` of their noun.
 pub fn verbs(paths: &[String]) -> Vec<String> {
     let mut broken = Vec::new();
     for (noun, verb) in verb_folders(paths) {
-        let has = |file: &str| paths.contains(&format!("src/operations/{noun}/{verb}/{file}"));
+        let shared = format!("src/operations/{noun}/error.rs");
+        let has = |file: &str| {
+            paths.contains(&format!("src/operations/{noun}/{verb}/{file}"))
+                || (file == "error.rs" && paths.contains(&shared))
+        };
         let acts = ["plan.rs", "apply.rs"].iter().any(|file| has(file));
         let wanted: &[&str] =
             if acts { &["mod.rs", "observe.rs", "plan.rs", "apply.rs", "error.rs"] } else { &["mod.rs", "observe.rs"] };

@@ -56,7 +56,7 @@ impl Operation for Keygen {
     }
 
     fn decide(&self, snapshot: &Snapshot) -> Result<Draft<Action>, BackupError> {
-        plan::decide(&self.request, snapshot)
+        plan::decide(&self.request, *snapshot)
     }
 
     async fn perform(&self, action: &Action, _writer: &(), _step: &StepContext) -> Result<Outcome, BackupError> {

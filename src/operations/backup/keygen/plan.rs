@@ -38,7 +38,7 @@ impl crate::engine::Action for Action {
     }
 }
 
-pub(super) fn decide(request: &Request, seen: &Snapshot) -> Result<Draft<Action>, BackupError> {
+pub(super) fn decide(request: &Request, seen: Snapshot) -> Result<Draft<Action>, BackupError> {
     if seen.exists {
         return Err(BackupError::Exists { path: request.path.clone() });
     }
