@@ -15,6 +15,7 @@ mod support;
 
 mod architecture;
 mod backup_prune;
+mod backup_format;
 mod catalog;
 mod cli_documents;
 mod cli_settings;
