@@ -49,7 +49,7 @@ fn an_error_is_one_json_object_for_programs() {
         (vec!["-o", "json", "confg"], "fixtool::usage"),
         (vec!["config", "show", "nothing", "--output=json"], "fixtool::config::show::unknown"),
         (vec!["explain", "fixtool::nothing", "-ojson"], "fixtool::explain::unknown_code"),
-        (vec!["backup", "create", "-o", "json"], "fixtool::usage::not_available"),
+        (vec!["cleanup", "apply", "-o", "json"], "fixtool::usage::not_available"),
     ] {
         let output = env.fixtool(&words).code(2);
         let error = json(&output.stderr);
@@ -67,7 +67,9 @@ fn an_error_is_one_json_object_for_programs() {
 fn commands_of_later_versions_say_so() {
     let env = TestEnvironment::new();
     for line in [
-        "fixtool backup create --tenant acme",
+        "fixtool backup key list --tenant acme",
+        "fixtool backup watch",
+        "fixtool tenant clone acme copy",
         "fixtool cleanup plan",
         "fixtool migrate apply --tenant acme",
         "fixtool monitor check --help",

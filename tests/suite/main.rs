@@ -14,8 +14,8 @@
 mod support;
 
 mod architecture;
-mod backup_prune;
 mod backup_format;
+mod backup_prune;
 mod catalog;
 mod cli_documents;
 mod cli_settings;

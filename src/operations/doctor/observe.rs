@@ -89,7 +89,6 @@ mod tests {
             packs: folder.path().join("packs"),
             backups: crate::backends::backups::BackupOptions::in_folder(folder.path()),
             sealing: SealingOptions { identity_file: state.join("identity.age"), ..SealingOptions::default() },
-            backups: crate::backends::backups::BackupOptions::in_folder(&state),
         };
         let view = observe(&Doctor::default(), &site).await;
         assert!(view.health < Health::Failed, "{view:?}");
