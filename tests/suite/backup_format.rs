@@ -36,10 +36,7 @@ fn sealed_site() -> Site {
     words::fixtures(&site, "fixtures");
     site.line("fixtool data load fixtures --tenant acme --yes").code(0);
     site.query("acme", AWKWARD);
-    site.line("fixtool backup keygen --output-path key.txt --yes").code(0);
-    let key = site.read("key.txt");
-    let public = key.lines().find_map(|line| line.strip_prefix("# public key: ")).expect("the public half");
-    site.write("fixtool.toml", format!("[backup]\nrecipients = [\"{public}\"]\nidentities = [\"./key.txt\"]\n"));
+    words::seal_backups(&site);
     site
 }
 

@@ -67,9 +67,14 @@ fn run(site: &Site, shown: &Shown) -> String {
     printed.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
-/// Text without what differs from run to run: ids, times, and the widths that follow from them.
+/// Text without what differs from run to run: ids, times, sizes, and the widths that follow from them.
 fn settled(site: &Site, text: &str) -> String {
     let text = site.scrub(text);
+    let text = Regex::new(r"\b\d{8}T\d{6}Z\b").expect("a pattern").replace_all(&text, "[TIME]").into_owned();
+    // Rows hold ids and times, so that they never compress to the same size.
+    let text = Regex::new(r"\b[\d,]+ bytes\b").expect("a pattern").replace_all(&text, "[BYTES]").into_owned();
+    // On a busy machine a step takes long enough for its speed to be told.
+    let text = Regex::new(r" \([\d,]+ rows a second\)").expect("a pattern").replace_all(&text, "").into_owned();
     let text = Regex::new(r"\b[0-9a-f]{6,31}\b").expect("a pattern").replace_all(&text, "[ID]").into_owned();
     Regex::new(r"[ ─━═┈-]+").expect("a pattern").replace_all(&text, " ").trim().to_owned()
 }

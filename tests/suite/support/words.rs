@@ -100,6 +100,14 @@ pub fn fixtures(site: &Site, folder: &str) {
     site.write(format!("{folder}/content.ndjson"), content);
 }
 
+/// Makes a key for backups in `key.txt`; from now on they are sealed for it, and opened with it.
+pub fn seal_backups(site: &Site) {
+    site.line("fixtool backup keygen --output-path key.txt --yes").code(0);
+    let key = site.read("key.txt");
+    let public = key.lines().find_map(|line| line.strip_prefix("# public key: ")).expect("the public half");
+    site.write("fixtool.toml", format!("[backup]\nrecipients = [\"{public}\"]\nidentities = [\"./key.txt\"]\n"));
+}
+
 /// What otherwise takes half a minute: the leases of processes that died expire.
 pub fn let_leases_expire(site: &Site) {
     site.catalog("UPDATE fixtool.lease SET expires_at = '2000-01-01T00:00:00.000000Z'");
