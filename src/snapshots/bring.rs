@@ -167,6 +167,7 @@ async fn summed(mut sum: LineSum, rows: Bytes) -> Result<LineSum, SnapshotError>
     .await
 }
 
+/// The columns of a table with their types.
 fn columns(entry: &TableEntry, model: &Model) -> Result<Vec<(String, LogicalType)>, SnapshotError> {
     let lost = |column: &str| SnapshotError::damaged(&entry.name, format!("the model has no column '{column}'"));
     let table = model.tables.get(&entry.name).ok_or_else(|| lost("*"))?;
