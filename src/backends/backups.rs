@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::sealing::{Administrators, Identities, KeyError, Passphrase};
+use super::sealing::{Administrators, Identities, KeyError, OpenedKeys, Passphrase};
 use super::storage::{StorageError, StorageOptions, Store};
 
 /// What the configuration says of backups.
@@ -20,6 +20,8 @@ pub struct BackupOptions {
     pub passphrase: Option<Passphrase>,
     /// The private folder of what this machine keeps of tenants' keys.
     pub keys: PathBuf,
+    /// What was opened so far.
+    pub opened: OpenedKeys,
 }
 
 impl BackupOptions {
@@ -49,7 +51,7 @@ impl BackupOptions {
     /// # Errors
     /// If a file cannot be read.
     pub fn identities(&self) -> Result<Identities, KeyError> {
-        let found = Identities::read(&self.identities)?;
+        let found = Identities::read(&self.identities)?.remembering(&self.opened);
         Ok(match &self.passphrase {
             Some(passphrase) => found.with_passphrase(passphrase),
             None => found,

@@ -1,21 +1,34 @@
 //! The secret halves of administrators' keys, read from files or made from a passphrase.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use age::{Identity, IdentityFile, scrypt, ssh};
 
-use super::{KeyError, Passphrase};
+use super::{KeyError, Passphrase, TenantKey};
 
 /// A key file is short.
 const MOST: u64 = 1 << 20;
+
+/// Tenants' keys that this process opened already, by the hash of their sealed form. A passphrase takes a second each
+/// time, and a restore looks at its snapshot at every step.
+#[derive(Clone, Default)]
+pub struct OpenedKeys(Arc<Mutex<BTreeMap<[u8; 32], TenantKey>>>);
+
+impl std::fmt::Debug for OpenedKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OpenedKeys(***)")
+    }
+}
 
 /// Keys with which something may be opened. Cheap to clone; nothing in it is ever shown.
 #[derive(Clone, Default)]
 pub struct Identities {
     all: Vec<Arc<dyn Identity + Send + Sync>>,
+    opened: OpenedKeys,
 }
 
 impl std::fmt::Debug for Identities {
@@ -42,6 +55,22 @@ impl Identities {
         identity.set_max_work_factor(22);
         self.all.push(Arc::new(identity));
         self
+    }
+
+    /// Keeps in mind what is opened, for all who keep it in the same place.
+    #[must_use]
+    pub fn remembering(self, opened: &OpenedKeys) -> Self {
+        Self { opened: opened.clone(), ..self }
+    }
+
+    pub(super) fn recall(&self, sealed: &[u8]) -> Option<TenantKey> {
+        let opened = self.opened.0.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.get(blake3::hash(sealed).as_bytes()).cloned()
+    }
+
+    pub(super) fn remember(&self, sealed: &[u8], key: &TenantKey) {
+        let mut opened = self.opened.0.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.insert(*blake3::hash(sealed).as_bytes(), key.clone());
     }
 
     /// Whether there is none.

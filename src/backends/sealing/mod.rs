@@ -19,7 +19,7 @@ pub mod tenant_key;
 
 pub use administrators::{Administrator, Administrators};
 pub use error::KeyError;
-pub use identities::Identities;
+pub use identities::{Identities, OpenedKeys};
 pub use tenant_key::{ContentKey, SealingKey, TenantKey, new_identity_file};
 
 use std::fs;

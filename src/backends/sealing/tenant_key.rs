@@ -81,6 +81,9 @@ impl TenantKey {
 
     /// Opens what [`wrap`](Self::wrap) made, with the first identity that fits.
     pub fn unwrap(wrapped: &[u8], identities: &Identities, what: &str) -> Result<Self, KeyError> {
+        if let Some(known) = identities.recall(wrapped) {
+            return Ok(known);
+        }
         let all: Vec<&dyn Identity> = identities.all().collect();
         let text = SecretString::from(
             String::from_utf8(open_with(&all, wrapped, MOST, what)?)
@@ -89,7 +92,9 @@ impl TenantKey {
         let line = text.expose_secret().lines().find(|line| !line.starts_with('#')).unwrap_or_default();
         let identity = x25519::Identity::from_str(line)
             .map_err(|reason| KeyError::Damaged { what: what.to_owned(), reason: reason.to_owned() })?;
-        Ok(Self { identity })
+        let key = Self { identity };
+        identities.remember(wrapped, &key);
+        Ok(key)
     }
 }
 
