@@ -60,10 +60,18 @@ impl Verified {
         fitting.max_by_key(|(_, outcome)| outcome.at).map(|(level, outcome)| (*level, outcome))
     }
 
-    /// Whether the bytes were once found to be right, and never wrong after that.
+    /// Damage that was found, and that no later look of at least that depth took back.
+    pub fn damage(&self) -> Option<(Level, &Outcome)> {
+        let healed = |level: Level, at: Instant| {
+            self.levels.range(level..).any(|(_, later)| later.problems.is_empty() && later.at > at)
+        };
+        let found = self.levels.iter().filter(|(level, bad)| !bad.problems.is_empty() && !healed(**level, bad.at));
+        found.max_by_key(|(_, outcome)| outcome.at).map(|(level, outcome)| (*level, outcome))
+    }
+
+    /// Whether the bytes were once found to be right, and nothing wrong after that.
     pub fn is_sound(&self) -> bool {
-        let newest = self.levels.range(Level::Data..).max_by_key(|(_, outcome)| outcome.at);
-        newest.is_some_and(|(_, outcome)| outcome.problems.is_empty())
+        self.damage().is_none() && self.levels.range(Level::Data..).any(|(_, outcome)| outcome.problems.is_empty())
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Listed {
     pub told: Option<Told>,
     /// Why its manifest cannot be opened.
     pub problem: Option<String>,
-    /// The deepest verification that is known.
+    /// Damage that was found and not taken back, or the deepest verification that is known.
     pub verified: Option<Checked>,
 }
 

@@ -64,9 +64,10 @@ pub fn told(manifest: &Manifest) -> Told {
     }
 }
 
-/// The deepest verification, and the newest of these.
+/// Damage that stands; otherwise the deepest verification.
 fn deepest(verified: &Verified) -> Option<Checked> {
-    let (level, outcome) = verified.levels.last_key_value()?;
+    let (level, outcome) =
+        verified.damage().or_else(|| verified.levels.last_key_value().map(|(level, outcome)| (*level, outcome)))?;
     let level = serde_json::to_value(level).ok()?.as_str()?.to_owned();
     Some(Checked { level, at: outcome.at.to_string(), problems: outcome.problems.clone() })
 }
