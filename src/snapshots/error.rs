@@ -78,6 +78,18 @@ pub enum SnapshotError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Key(#[from] KeyError),
+    /// The tenant's key cannot be opened here.
+    #[error("the backups of {tenant} are sealed, and no key at hand opens generation {generation} of its key")]
+    #[diagnostic(
+        code(fixtool::snapshot::no_key),
+        help("name the key of an administrator in backup.identities, or set BACKUP_ENCRYPTION_KEY")
+    )]
+    NoKey {
+        /// Whose backups.
+        tenant: String,
+        /// Which generation.
+        generation: u32,
+    },
     /// The tenant's database failed.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::error::SnapshotError;
+use super::manifest::Manifest;
 use crate::backends::sealing::{KeyError, SealingKey, TenantKey};
 
 /// Keys by generation: some open everything, others, which a machine keeps, only manifests.
@@ -41,6 +43,17 @@ impl Keys {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.sealing.is_empty()
+    }
+
+    /// Whether every row of a snapshot can be opened.
+    ///
+    /// # Errors
+    /// If one of its keys is not at hand: then nothing is to be begun.
+    pub fn all_at_hand(&self, manifest: &Manifest) -> Result<(), SnapshotError> {
+        match manifest.generations().into_iter().find(|generation| !self.tenant.contains_key(generation)) {
+            Some(generation) => Err(SnapshotError::NoKey { tenant: manifest.tenant.to_string(), generation }),
+            None => Ok(()),
+        }
     }
 
     /// Opens a manifest, of which nobody knows the generation before it is open; the newest keys come first.

@@ -48,6 +48,7 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
     let found = which::find(reader.backups(), &request.what).await?;
     let source = which::open(reader.backups(), &found).await?;
     let manifest = source.manifest();
+    source.keys().all_at_hand(manifest)?;
     let model = &manifest.model;
     whole(source.id().as_str(), manifest, model.tables.len())?;
     let living = reader.catalog().tenant(&request.id).await?;

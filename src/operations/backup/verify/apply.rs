@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Action, Request};
+use crate::backends::sealing::KeyError;
 use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
 use crate::operations::backup::{BackupError, beside, watch};
@@ -73,10 +74,13 @@ impl Looking<'_> {
         }
     }
 
-    /// Damage is a finding; a store that does not answer is none.
+    /// Damage is a finding; a store that does not answer and a key that is elsewhere are none.
     fn found(&mut self, error: SnapshotError) -> Result<(), BackupError> {
         match error {
-            SnapshotError::Storage(_) | SnapshotError::Database(_) => Err(error.into()),
+            SnapshotError::Storage(_)
+            | SnapshotError::Database(_)
+            | SnapshotError::Key(KeyError::Wrong { .. })
+            | SnapshotError::NoKey { .. } => Err(error.into()),
             damage => {
                 self.problems.push(damage.to_string());
                 Ok(())

@@ -9,6 +9,7 @@ use crate::backends::site::SiteReader;
 use crate::engine::{Fingerprint, chain};
 use crate::operations::backup::BackupError;
 use crate::snapshots::vault::Vault;
+use crate::snapshots::verified::Level;
 use crate::snapshots::{Instant, SnapshotId};
 
 /// What was seen.
@@ -46,13 +47,18 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
         if let Some(age) = request.max_age {
             let verified = repository.verified(&request.id, &entry.id).await?;
             let since = jiff::Timestamp::now().checked_sub(Duration::from_secs(age)).unwrap_or(jiff::Timestamp::MIN);
-            if verified.since(request.level, Instant(since)).is_some_and(|(_, found)| found.problems.is_empty()) {
+            if verified.damage().is_none() && verified.since(request.level, Instant(since)).is_some() {
                 seen.believed.push(entry.id);
                 continue;
             }
         }
         // One that cannot be opened is a finding of the verification, not of its plan.
         let manifest = repository.manifest(&request.id, &entry.id, &keys).await;
+        if let Ok(manifest) = &manifest
+            && request.level >= Level::Data
+        {
+            keys.all_at_hand(manifest)?;
+        }
         seen.wanted.push((entry.id, manifest.map_or(0, |manifest| manifest.stored_bytes())));
     }
     Ok(seen)
