@@ -87,7 +87,13 @@ impl Storing<'_> {
             return Ok(Outcome { interrupted: true, ..Outcome::default() });
         };
         let id = repository.publish(&taken.manifest, self.packing.key()).await?;
-        self.told(&taken, &id, last.as_ref())
+        let mut outcome = self.told(&taken, &id, last.as_ref())?;
+        // The plan may have named a place that looked empty and then took nothing.
+        if !self.vault.passed_over.is_empty() {
+            outcome.notes.extend(self.vault.passed_over.iter().cloned());
+            outcome.notes.push(format!("it is stored in {}", repository.store().location()));
+        }
+        Ok(outcome)
     }
 
     async fn in_archive(&self, wanted: &super::Archive) -> Result<Outcome, BackupError> {
