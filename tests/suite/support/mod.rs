@@ -12,6 +12,7 @@
 
 #![allow(dead_code, unused_imports, unused_macros, reason = "each topic uses its own part of this")]
 
+pub mod backups;
 pub mod environment;
 pub mod generate;
 pub mod redis;
