@@ -14,11 +14,11 @@
 mod support;
 
 mod architecture;
-mod backup_format;
-mod backup_prune;
 mod backup_create;
+mod backup_format;
 mod backup_keygen;
 mod backup_list;
+mod backup_prune;
 mod backup_restore;
 mod backup_show;
 mod backup_verify;

@@ -19,8 +19,8 @@ const EXAMPLES: &str = "Examples:
 
 /// Remove snapshots that no rule keeps
 ///
-/// A snapshot that any rule keeps is kept, and the plan says by which. Without rules, BACKUP_RETENTION_DAYS or the tenant's tier
-/// says how long. The newest verified snapshot always stays, and so does one that is being read. What snapshots alone
+/// A snapshot that any rule keeps is kept, and the plan says by which. Without rules, the configured days or
+/// the tenant's tier says how long. The newest verified snapshot always stays, and so does one that is being read. What snapshots alone
 /// needed is freed a day later, by the next prune.
 #[derive(Debug, clap::Args)]
 #[command(before_long_help = EXAMPLES)]

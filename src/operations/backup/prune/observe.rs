@@ -76,14 +76,13 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
 
 /// What the user said, or what the tenant's tier keeps.
 fn policy(request: &Request, reader: &SiteReader, tenant: &TenantRecord) -> Result<Policy, BackupError> {
-    let policy = match &request.policy {
-        Some(policy) => policy.clone(),
-        None => {
-            let pack = reader.pack_of(tenant)?;
-            let days = pack.manifest.tiers.get(&tenant.tier).map_or(0, |tier| tier.policy.backup_retention_days);
-            let within = (days > 0).then(|| Duration::from_hours(24 * u64::from(days)));
-            Policy { within, ..Policy::default() }
-        }
+    let policy = if let Some(policy) = &request.policy {
+        policy.clone()
+    } else {
+        let pack = reader.pack_of(tenant)?;
+        let days = pack.manifest.tiers.get(&tenant.tier).map_or(0, |tier| tier.policy.backup_retention_days);
+        let within = (days > 0).then(|| Duration::from_hours(24 * u64::from(days)));
+        Policy { within, ..Policy::default() }
     };
     if policy.is_empty() {
         return Err(BackupError::NoPolicy { tenant: tenant.id.to_string() });
