@@ -4,6 +4,7 @@ mod error;
 mod records;
 mod run;
 mod scene;
+mod script;
 
 use clap::Subcommand;
 

@@ -6,13 +6,16 @@ use serde::Serialize;
 use super::error::DemoError;
 use super::records;
 use super::scene::Scene;
+use super::script::{Line, Names};
 use crate::cli::fault::{CommandResult, Ending, Fault};
 use crate::cli::{Session, exit_code};
 use crate::console::{Page, Table, Tone};
-use crate::engine::{Ledger, RunFilter};
+use crate::engine::{Ledger, Query, RunFilter};
 use crate::model::TenantId;
 use crate::model::pack::builtin;
 use crate::model::sample::Sample;
+use crate::operations::backup::list::List;
+use crate::snapshots::manifest::Kind;
 
 const EXAMPLES: &str = "Examples:
   fixtool demo run complete-workflow
@@ -52,7 +55,7 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scenario {
-    /// Make a tenant, load records, look, undo, drop
+    /// Make a tenant, load records, back up, change, restore, compare, undo, drop
     CompleteWorkflow,
     /// Not available yet
     PerformanceBenchmark,
@@ -102,7 +105,8 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
     if args.dry_run {
         return Ok(tell(&args, &tenant, session));
     }
-    let mut scene = Scene::set(session, tenant.clone()).await?;
+    let copy: TenantId = copy_of(&tenant).parse()?;
+    let mut scene = Scene::set(session, [tenant.clone(), copy]).await?;
     let database = if scene.own_database() { "temporary" } else { "configured" };
     let played = play(&args, &tenant, &mut scene).await;
     let steps: Vec<Step> = scene
@@ -127,20 +131,11 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
     Ok(Ending::Done)
 }
 
-/// The commands, with the places that only the run itself can fill.
-fn lines(tenant: &str, files: &str, run: &str) -> [Vec<String>; 5] {
-    let line = |text: String| text.split(' ').map(str::to_owned).collect();
-    [
-        line(format!("tenant init {tenant} --tier enterprise --yes")),
-        ["data", "load", files, "--tenant", tenant, "--yes"].map(str::to_owned).into(),
-        line(format!("tenant show {tenant}")),
-        line(format!("op undo {run} --yes --confirm {tenant}")),
-        line(format!("tenant drop {tenant} --confirm {tenant}")),
-    ]
-}
-
 fn tell(args: &Args, tenant: &TenantId, session: &Session) -> Ending {
-    let steps: Vec<Step> = lines(tenant.as_str(), "DIR", "RUN")
+    let copy = copy_of(tenant);
+    let names = Names { tenant: tenant.as_str(), copy: &copy, folder: "DIR", run: "RUN", snapshot: "SNAPSHOT" };
+    let steps: Vec<Step> = names
+        .whole()
         .iter()
         .map(|words| Step { command: format!("fixtool {}", words.join(" ")), seconds: 0.0 })
         .collect();
@@ -159,19 +154,29 @@ fn tell(args: &Args, tenant: &TenantId, session: &Session) -> Ending {
 
 /// Everything between raising and striking the stage; answers with the number of records.
 async fn play(args: &Args, tenant: &TenantId, scene: &mut Scene) -> Result<u64, CommandResult> {
-    let files = scene.folder().join("records");
-    let records = make_up(args, &files).map_err(Err)?;
-    let files = files.display().to_string();
-    let [init, load, show, _, drop] = lines(tenant.as_str(), &files, "");
-    for words in [&init, &load, &show] {
-        say(scene, words).await?;
-    }
+    let folder = scene.folder().to_owned();
+    let records = make_up(args, &folder).map_err(Err)?;
+    let (folder, copy) = (folder.display().to_string(), copy_of(tenant));
+    let names = Names { tenant: tenant.as_str(), copy: &copy, folder: &folder, run: "", snapshot: "" };
+    all(scene, &names.first_act()).await?;
+    scene.seal_backups().await.map_err(Err)?;
+    all(scene, &names.second_act()).await?;
     let run = load_of(scene, tenant).await.map_err(Err)?;
-    let [_, _, _, undo, _] = lines(tenant.as_str(), &files, &run);
-    for words in [&undo, &show, &drop] {
+    let snapshot = increment_of(scene, tenant).await.map_err(Err)?;
+    all(scene, &Names { run: &run, snapshot: &snapshot, ..names }.last_act()).await?;
+    Ok(records)
+}
+
+/// The tenant that is restored.
+fn copy_of(tenant: &TenantId) -> String {
+    format!("{tenant}-copy")
+}
+
+async fn all(scene: &mut Scene, lines: &[Line]) -> Result<(), CommandResult> {
+    for words in lines {
         say(scene, words).await?;
     }
-    Ok(records)
+    Ok(())
 }
 
 async fn say(scene: &mut Scene, words: &[String]) -> Result<(), CommandResult> {
@@ -179,9 +184,13 @@ async fn say(scene: &mut Scene, words: &[String]) -> Result<(), CommandResult> {
     scene.perform(&words).await
 }
 
+/// Files of records, those of the last table in a folder of their own: they are loaded later.
 fn make_up(args: &Args, folder: &std::path::Path) -> Result<u64, Fault> {
     let failed = |reason: String| DemoError::Files { path: folder.to_owned(), reason };
-    std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+    let (first, later) = (folder.join("records"), folder.join("later"));
+    for path in [&first, &later] {
+        std::fs::create_dir_all(path).map_err(|error| failed(error.to_string()))?;
+    }
     let pack = match builtin::pack(builtin::DEFAULT) {
         Some(Ok(pack)) => pack,
         Some(Err(error)) => return Err(crate::backends::packs::PackSourceError::from(error).into()),
@@ -189,7 +198,15 @@ fn make_up(args: &Args, folder: &std::path::Path) -> Result<u64, Fault> {
     };
     let Some(release) = pack.releases.last() else { return Ok(0) };
     let sample = Sample::of_total(&release.model, args.seed, args.records.into()).map_err(DemoError::from)?;
-    Ok(records::write(&release.model, &sample, folder)?)
+    let total = records::write(&release.model, &sample, &first)?;
+    if let Some(last) = release.model.tables.keys().next_back() {
+        for file in ["csv", "ndjson"].map(|ending| format!("{last}.{ending}")) {
+            if first.join(&file).exists() {
+                std::fs::rename(first.join(&file), later.join(&file)).map_err(|error| failed(error.to_string()))?;
+            }
+        }
+    }
+    Ok(total)
 }
 
 /// The run that loaded, to be undone.
@@ -203,6 +220,15 @@ async fn load_of(scene: &Scene, tenant: &TenantId) -> Result<String, Fault> {
     let runs = scene.session().reader().await?.catalog().runs(&filter).await?;
     let run = runs.into_iter().next().map(|run| run.run);
     run.ok_or_else(|| DemoError::Step { command: "fixtool op log".to_owned() }.into())
+}
+
+/// The increment, by its id: the one before it may be of the same second.
+async fn increment_of(scene: &Scene, tenant: &TenantId) -> Result<String, Fault> {
+    let list = List { tenants: vec![tenant.to_string()] };
+    let view = list.observe(&scene.session().reader().await?).await?;
+    let increment =
+        view.snapshots.into_iter().find(|one| one.told.as_ref().is_some_and(|told| told.kind == Kind::Incremental));
+    increment.map(|one| one.id).ok_or_else(|| DemoError::Step { command: "fixtool backup list".to_owned() }.into())
 }
 
 fn page(view: &View) -> Page {

@@ -8,19 +8,21 @@ use clap::Parser as _;
 use tempfile::TempDir;
 
 use super::error::DemoError;
+use crate::backends::backups::BackupOptions;
 use crate::backends::site::SiteOptions;
 use crate::cli::fault::{CommandResult, Ending, Fault};
 use crate::cli::{Cli, Session};
 use crate::config::Origin;
 use crate::console::gate::Gate;
 use crate::console::{Console, Format, Look, Tone};
-use crate::engine::Signals;
+use crate::engine::{Ledger, RunFilter, RunStatus, Signals};
 use crate::model::TenantId;
 
 /// The stage.
 pub struct Scene {
     session: Session,
-    tenant: TenantId,
+    /// The tenant, and the one that is restored from its backup.
+    tenants: [TenantId; 2],
     folder: TempDir,
     /// The database is in the folder and goes with it.
     own_database: bool,
@@ -39,7 +41,7 @@ pub struct Done {
 
 impl Scene {
     /// On the configured database, or, when none is configured, on SQLite in a temporary folder.
-    pub async fn set(session: &Session, tenant: TenantId) -> Result<Self, Fault> {
+    pub async fn set(session: &Session, tenants: [TenantId; 2]) -> Result<Self, Fault> {
         let folder = tempfile::Builder::new().prefix("fixtool-demo-").tempdir();
         let folder =
             folder.map_err(|error| DemoError::Files { path: std::env::temp_dir(), reason: error.to_string() })?;
@@ -48,15 +50,19 @@ impl Scene {
         if own_database {
             move_into(&mut options, folder.path())?;
         }
+        // The backups of a demonstration are its own as well, wherever others lie.
+        options.backups = BackupOptions::in_folder(folder.path());
         let mut own = session.elsewhere(options);
         if session.console.look.format != Format::Table {
             // One document at the end: what the commands say on the way stays on standard error.
             let look = Look { format: Format::Table, ..session.console.look };
             own.console = Console::new(look, Gate::capture(Box::new(std::io::sink()), Box::new(std::io::stderr())));
         }
-        let scene = Self { session: own, tenant, folder, own_database, done: Vec::new() };
-        if scene.tenant_exists().await? {
-            return Err(DemoError::Exists { tenant: scene.tenant.to_string() }.into());
+        let scene = Self { session: own, tenants, folder, own_database, done: Vec::new() };
+        for tenant in &scene.tenants {
+            if scene.exists(tenant).await? {
+                return Err(DemoError::Exists { tenant: tenant.to_string() }.into());
+            }
         }
         Ok(scene)
     }
@@ -94,8 +100,24 @@ impl Scene {
         }
     }
 
-    async fn tenant_exists(&self) -> Result<bool, Fault> {
-        let found = self.session.reader().await?.catalog().tenant(&self.tenant).await?;
+    /// From now on backups are sealed for the key that was made in the folder.
+    pub async fn seal_backups(&mut self) -> Result<(), Fault> {
+        let path = self.folder.path().join("backup-key.txt");
+        let failed = |reason: String| DemoError::Files { path: path.clone(), reason };
+        let key = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
+        let public = key.lines().find_map(|line| line.strip_prefix("# public key: "));
+        let public = public.ok_or_else(|| failed("it names no public key".to_owned()))?.to_owned();
+        let mut options = self.session.site_options()?;
+        options.backups.recipients = vec![public];
+        options.backups.identities = vec![path];
+        self.session.close().await;
+        self.session = self.session.elsewhere(options);
+        self.session.console.note("backups of the demonstration are sealed for this key and lie in the same folder");
+        Ok(())
+    }
+
+    async fn exists(&self, tenant: &TenantId) -> Result<bool, Fault> {
+        let found = self.session.reader().await?.catalog().tenant(tenant).await?;
         Ok(found.is_some())
     }
 
@@ -105,11 +127,7 @@ impl Scene {
         if !self.own_database {
             // What was interrupted must still be cleared away.
             self.session.signals = Signals::new(self.session.console.sink("demo.run", 1));
-            left = match self.tenant_exists().await {
-                Ok(true) => self.clear().await,
-                Ok(false) => Ok(()),
-                Err(fault) => Err(fault),
-            };
+            left = self.clear().await;
         }
         self.session.close().await;
         let path = self.folder.path().to_owned();
@@ -119,9 +137,29 @@ impl Scene {
     }
 
     async fn clear(&self) -> Result<(), Fault> {
-        self.session.console.note(&format!("dropping what the demonstration made: tenant {}", self.tenant));
-        let tenant = self.tenant.as_str();
-        obey(&self.session, &["tenant", "drop", tenant, "--confirm", tenant]).await.map(|_| ())
+        for tenant in &self.tenants {
+            if self.exists(tenant).await? {
+                self.session.console.note(&format!("dropping what the demonstration made: tenant {tenant}"));
+                obey(&self.session, &["tenant", "drop", tenant.as_str(), "--confirm", tenant.as_str()]).await?;
+            } else if let Some(run) = self.half_restored(tenant).await? {
+                self.session.console.note(&format!("removing what was restored of {tenant}"));
+                obey(&self.session, &["op", "undo", &run, "--yes", "--confirm", tenant.as_str()]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A restore that was stopped leaves a namespace of which no registry knows.
+    async fn half_restored(&self, tenant: &TenantId) -> Result<Option<String>, Fault> {
+        let filter = RunFilter {
+            target: Some(tenant.to_string()),
+            operation: Some("backup.restore".to_owned()),
+            limit: Some(1),
+            ..RunFilter::default()
+        };
+        let runs = self.session.reader().await?.catalog().runs(&filter).await?;
+        let stopped = |status| matches!(status, RunStatus::Running | RunStatus::Failed | RunStatus::Interrupted);
+        Ok(runs.into_iter().find(|run| stopped(run.status)).map(|run| run.run))
     }
 }
 
