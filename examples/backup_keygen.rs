@@ -29,8 +29,9 @@ async fn main() -> miette::Result<()> {
     let report = carry_out(Arc::new(keygen), approved, (), &environment).await?;
     for step in &report.steps {
         // The public half, which goes into backup.recipients.
-        let notes = step.outcome.iter().flat_map(|outcome| &outcome.notes);
-        println!("{} {}", step.label, notes.cloned().collect::<String>());
+        for note in step.outcome.iter().flat_map(|outcome| &outcome.notes) {
+            println!("{}: {note}", step.label);
+        }
     }
     Ok(())
 }
