@@ -93,6 +93,11 @@ impl SnapshotId {
         &self.0
     }
 
+    /// The second at which it was taken.
+    pub fn second(&self) -> &str {
+        self.0.get(..16).unwrap_or_default()
+    }
+
     /// Whether these bytes are the manifest of this name.
     pub fn fits(&self, stored: &[u8]) -> bool {
         let hash = blake3::hash(stored).to_hex();

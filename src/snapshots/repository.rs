@@ -117,7 +117,10 @@ impl Repository {
             }
             _ => None,
         };
-        Ok(found.into_iter().filter_map(entry).collect())
+        let mut all: Vec<SnapshotEntry> = found.into_iter().filter_map(entry).collect();
+        // Of two snapshots of one second the names say nothing about their order.
+        all.sort_by_cached_key(|one| (one.tenant.clone(), one.id.second().to_owned(), one.modified, one.id.clone()));
+        Ok(all)
     }
 
     /// The one snapshot whose id begins like this, or whose last eight digits do.
