@@ -68,7 +68,9 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
         (Some(vault), Kind::Incremental) => vault.newest(&tenant.id).await?.map(|entry| entry.id),
         _ => None,
     };
-    if request.kind == Kind::Incremental && parent.is_none() {
+    if request.kind == Kind::Incremental && request.archive.is_some() {
+        notes.push("an archive holds a whole snapshot, so everything is read".to_owned());
+    } else if request.kind == Kind::Incremental && parent.is_none() {
         return Err(BackupError::NoParent { tenant: tenant.id.to_string() });
     }
     let location = match (&request.archive, &vault) {

@@ -26,6 +26,8 @@ pub enum Action {
         sealed: bool,
         /// What an increment rests on.
         parent: Option<SnapshotId>,
+        /// Whether it becomes a file of its own.
+        archive: bool,
     },
     /// Takes the snapshot that a run made out of the list.
     Remove {
@@ -65,6 +67,9 @@ impl crate::engine::Action for Action {
 
     fn undo(&self) -> Undo<Self> {
         match self {
+            Self::Store { archive: true, .. } => {
+                Undo::Impossible { reason: "the archive is a file of yours; remove it by hand".to_owned() }
+            }
             Self::Store { location, .. } => Undo::Inverse(Self::Remove { location: location.clone() }),
             Self::Remove { .. } => Undo::Impossible { reason: "make the backup again instead".to_owned() },
         }
@@ -72,7 +77,7 @@ impl crate::engine::Action for Action {
 }
 
 pub(super) fn decide(request: &Request, seen: &Snapshot) -> Result<Draft<Action>, BackupError> {
-    if request.kind == Kind::Incremental && seen.parent.is_none() {
+    if request.kind == Kind::Incremental && request.archive.is_none() && seen.parent.is_none() {
         return Err(BackupError::NoParent { tenant: seen.tenant.id.to_string() });
     }
     let action = Action::Store {
@@ -81,7 +86,8 @@ pub(super) fn decide(request: &Request, seen: &Snapshot) -> Result<Draft<Action>
         bytes: if request.rows { seen.tables.iter().map(|table| table.bytes).sum() } else { 0 },
         location: seen.location.clone(),
         sealed: seen.sealed,
-        parent: seen.parent.clone(),
+        parent: seen.parent.clone().filter(|_| request.archive.is_none()),
+        archive: request.archive.is_some(),
     };
     Ok(Draft { steps: vec![Step { stage: 0, action }], notes: seen.notes.clone() })
 }
