@@ -116,7 +116,34 @@ fn appended_rows_cost_little(site: &Site) {
     assert_same(&contents(site, "copy"), &wanted);
 }
 
+fn a_backup_that_is_taken_back_is_not_listed_any_more(site: &Site) {
+    backups::tenant(site, "acme");
+    let first = create(site, "acme", "");
+    create(site, "acme", "--backup-type incremental");
+    let done = words::done_run(site, "backup.create");
+    site.fixtool(["op", "undo", &done, "--confirm", "acme"]).code(0);
+    assert_eq!(backups::listed(site, "acme"), [first]);
+    run(site, "backup verify --tenant acme").code(0);
+    // An archive is the user's own file; it is whole whatever was asked for.
+    run(site, "backup create --tenant acme --backup-type incremental --output-path out").code(0);
+    let done = words::done_run(site, "backup.create");
+    site.fixtool(["op", "undo", &done, "--confirm", "acme"]).code(6).says(&["by hand"]);
+    run(site, &format!("backup restore {} --tenant copy", only_file(site, "out").display())).code(0);
+    assert_same(&contents(site, "copy"), &contents(site, "acme"));
+}
+
+fn the_newest_of_one_second_is_the_one_made_last(site: &Site) {
+    backups::tenant(site, "acme");
+    for number in 0..6 {
+        site.query("acme", &format!("UPDATE users SET name = 'turn {number}'"));
+        let made = backups::snapshot(&run(site, "backup create --tenant acme -o json").code(0));
+        assert_eq!(run(site, "backup show acme -o json").code(0).json()["id"], made.as_str());
+    }
+}
+
 on_both_engines!(
+    a_backup_that_is_taken_back_is_not_listed_any_more,
+    the_newest_of_one_second_is_the_one_made_last,
     the_lines_of_the_old_scripts_run_as_they_stand,
     every_kind_of_archive_brings_the_tenant_back,
     increments_hold_what_changed,

@@ -3,7 +3,7 @@
 use crate::support::{Engine, Site, on_both_engines, words};
 
 /// One line for every command that writes.
-const LINES: [&str; 13] = [
+const LINES: [&str; 20] = [
     "tenant init beta --tier starter --initialize-data --admin-email ada@example.com",
     "tenant set-tier acme starter",
     "tenant suspend acme",
@@ -17,11 +17,18 @@ const LINES: [&str; 13] = [
     "op undo RUN",
     "tenant adopt gamma --namespace tenant_acme --pack spotify-ai-agent",
     "tenant credential set acme spotify client_secret --file secret.txt",
+    "backup create --tenant acme",
+    "backup create --tenant acme --backup-type incremental --output-path archives",
+    "backup restore acme",
+    "backup restore acme --tenant beta",
+    "backup verify --tenant acme",
+    "backup verify --tenant acme --level drill",
+    "backup keygen",
 ];
 
 fn a_dry_run_changes_nothing(site: &Site) {
     let reader = prepared(site);
-    let run = words::newest_run(site).expect("the load is in the log");
+    let run = words::done_run(site, "data.load");
     let before = site.image();
     let files = crate::support::site::files_below(&site.work());
     for line in LINES {
@@ -45,6 +52,7 @@ fn prepared(site: &Site) -> Vec<(String, String)> {
     words::init(site, "acme");
     let some = site.write("some.csv", words::users(100));
     words::load(site, &some, "acme", "users").code(0);
+    site.line("fixtool backup create --tenant acme").code(0);
     site.write("users.csv", words::users(150));
     site.write("bad.csv", format!("{}x,y\n", words::users(120)));
     site.write("secret.txt", "s3cr3t");
@@ -83,6 +91,8 @@ fn looking_changes_nothing(site: &Site) {
         "config show",
         "tenant credential list acme",
         "data export --tenant acme --data-types users --output-dir -",
+        "backup list",
+        "backup show acme",
     ] {
         let mut command = site.command();
         command.args(line.split(' ')).envs(reader.iter().map(|(name, value)| (name, value)));

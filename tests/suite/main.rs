@@ -16,6 +16,7 @@ mod support;
 mod architecture;
 mod backup_create;
 mod backup_format;
+mod backup_faults;
 mod backup_keygen;
 mod backup_list;
 mod backup_prune;
