@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks: a C compiler for the bundled SQLite,
-# PostgreSQL, Redis, the sqlite3 shell and PgBouncer, and age and zstd, which read backups without
-# fixtool. Where all is present, apt is not touched.
+# PostgreSQL, Redis, the sqlite3 shell and PgBouncer, age and zstd, which read backups without fixtool,
+# and Python's venv for moto. Where all is present, apt is not touched.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./find.sh
@@ -15,6 +15,7 @@ command -v sqlite3 >/dev/null || missing+=(sqlite3)
 command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
 command -v age >/dev/null || missing+=(age)
 command -v zstd >/dev/null || missing+=(zstd)
+python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 as_root=()

@@ -14,9 +14,10 @@
 mod support;
 
 mod architecture;
+mod backup_bucket;
 mod backup_create;
-mod backup_format;
 mod backup_faults;
+mod backup_format;
 mod backup_keygen;
 mod backup_list;
 mod backup_prune;
