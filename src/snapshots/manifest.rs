@@ -273,6 +273,12 @@ impl Manifest {
         each.values().copied().fold(0, u64::saturating_add)
     }
 
+    /// Whether a tenant can be made of it: structure, and the rows of every table.
+    pub fn is_whole(&self) -> bool {
+        let has = |content| self.scope.contents.contains(&content);
+        has(Content::Structure) && has(Content::Rows) && self.tables.len() == self.model.tables.len()
+    }
+
     /// The table of this name.
     pub fn table(&self, name: &str) -> Option<&TableEntry> {
         self.tables.iter().find(|table| table.name == name)

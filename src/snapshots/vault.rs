@@ -25,7 +25,7 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// The first configured repository that answers; `None` when the first that answers holds none yet.
+    /// The first configured repository that answers; `None` when there is none in any place that answers.
     ///
     /// # Errors
     /// If none of the locations works, or a key cannot be read.
@@ -53,10 +53,10 @@ impl Vault {
 
     async fn first(options: &BackupOptions, init: bool) -> Result<Option<Self>, SnapshotError> {
         let mut passed_over = Vec::new();
-        let mut last = SnapshotError::NoRepository { location: "the configuration".to_owned() };
+        let mut last = None;
         for location in &options.locations {
             match at(options, location, init).await {
-                Ok(None) => return Ok(None),
+                Ok(None) => {}
                 Ok(Some(repository)) => {
                     let local = LocalKeys::new(&options.keys, repository.id());
                     let (administrators, identities) = (options.administrators()?, options.identities()?);
@@ -64,11 +64,15 @@ impl Vault {
                 }
                 Err(error) => {
                     passed_over.push(format!("{location} is passed over: {error}"));
-                    last = error;
+                    last = Some(error);
                 }
             }
         }
-        Err(last)
+        // A place that holds nothing is no failure, unless it is the only one that answered.
+        match last {
+            Some(error) if passed_over.len() == options.locations.len() => Err(error),
+            _ => Ok(None),
+        }
     }
 
     /// The repository.
@@ -134,6 +138,24 @@ impl Vault {
     /// If the store fails.
     pub async fn newest(&self, tenant: &TenantId) -> Result<Option<SnapshotEntry>, SnapshotError> {
         Ok(self.repository.snapshots(tenant).await?.pop())
+    }
+
+    /// The newest snapshot that holds a whole tenant, structure and all rows; the newest of all where none does, or where
+    /// they cannot be opened, so that whoever reads it says why.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn newest_whole(&self, tenant: &TenantId) -> Result<Option<SnapshotEntry>, SnapshotError> {
+        let mut entries = self.repository.snapshots(tenant).await?;
+        let keys = self.keys(tenant).await?;
+        for entry in entries.iter().rev() {
+            match self.repository.manifest(tenant, &entry.id, &keys).await {
+                Ok(manifest) if manifest.is_whole() => return Ok(Some(entry.clone())),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        Ok(entries.pop())
     }
 }
 

@@ -62,10 +62,10 @@ fn a_bucket_is_a_repository_like_any_other(site: &Site) {
     run(site, &format!("backup restore {first} --tenant copy")).code(0);
     assert_same(&contents(site, "copy"), &then);
 
-    let lost = keys(&bucket).into_iter().find(|key| key.contains("/parts/")).expect("a part");
-    let answer = request("DELETE", &format!("{bucket}/{lost}"));
+    let missing = keys(&bucket).into_iter().find(|key| key.contains("/parts/")).expect("a part");
+    let answer = request("DELETE", &format!("{bucket}/{missing}"));
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
-    let name = lost.rsplit('/').next().expect("its name");
+    let name = missing.rsplit('/').next().expect("its name");
     for level in ["quick", "data"] {
         run(site, &format!("backup verify --tenant acme --level {level}")).code(10).says(&[&name[..16], "missing"]);
     }

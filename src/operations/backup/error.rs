@@ -36,14 +36,18 @@ pub enum BackupError {
         tenant: String,
     },
     /// The tenant holds far less than it did.
-    #[error("'{tenant}' has {now} rows, and the last backup has {before}")]
+    #[error("the snapshot {snapshot} was made; '{tenant}' has {now} rows, and the last backup has {before}")]
     #[diagnostic(
         code(fixtool::backup::create::few_rows),
-        help("if that is right, make the backup with a lower --min-rows-ratio; the last backup is kept either way")
+        help(
+            "if that is right, nothing is to be done, and a lower --min-rows-ratio says so from now on; the last backup is kept"
+        )
     )]
     FewRows {
         /// The tenant.
         tenant: String,
+        /// The snapshot that was made.
+        snapshot: String,
         /// Rows now.
         now: u64,
         /// Rows then.

@@ -39,7 +39,7 @@ pub async fn find(options: &BackupOptions, named: &str) -> Result<Found, BackupE
     }
     let vault = Vault::existing(options).await?;
     if let Ok(tenant) = named.parse::<TenantId>()
-        && let Some(newest) = vault.newest(&tenant).await?
+        && let Some(newest) = vault.newest_whole(&tenant).await?
     {
         return Ok(Found::Repository { tenant, id: newest.id });
     }

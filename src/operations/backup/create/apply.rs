@@ -73,7 +73,7 @@ impl Storing<'_> {
         if let Some(done) = self.published().await? {
             return Ok(done);
         }
-        let before = self.vault.newest(&self.tenant.id).await?;
+        let before = self.vault.newest_whole(&self.tenant.id).await?;
         let parent = match parent {
             Some(id) => Some((id.clone(), repository.manifest(&self.tenant.id, id, &self.keys).await?)),
             None => None,
@@ -184,7 +184,8 @@ impl Storing<'_> {
         #[expect(clippy::cast_precision_loss, reason = "a ratio of counts of rows")]
         let few = whole && last.is_some() && (now as f64) < before as f64 * self.request.min_rows_ratio;
         if few {
-            return Err(BackupError::FewRows { tenant: self.tenant.id.to_string(), now, before });
+            let (tenant, snapshot) = (self.tenant.id.to_string(), id.to_string());
+            return Err(BackupError::FewRows { tenant, snapshot, now, before });
         }
         let outcome = Outcome::default()
             .with("rows", now)

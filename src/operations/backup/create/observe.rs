@@ -37,6 +37,19 @@ impl Fingerprint for Snapshot {
     }
 }
 
+/// A key that exists stays sealed for those for whom it was made, whatever the configuration says now.
+async fn other_administrators(vault: &Vault, tenant: &TenantRecord) -> Result<Option<String>, BackupError> {
+    let records = vault.keyring(&tenant.id).records().await?;
+    let now = vault.administrators().shown();
+    let Some(newest) = records.last().filter(|newest| newest.administrators() != now) else { return Ok(None) };
+    Ok(Some(format!(
+        "the key of {} is sealed for {}, and the configuration names {}: what is stored is for the former",
+        tenant.id,
+        newest.administrators().join(", "),
+        now.join(", ")
+    )))
+}
+
 pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Snapshot, BackupError> {
     let tenant = reader.tenant(&request.id).await?;
     let database = reader.database(&tenant.placement).await?;
@@ -65,13 +78,16 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
         );
     }
     let parent = match (&vault, request.kind) {
-        (Some(vault), Kind::Incremental) => vault.newest(&tenant.id).await?.map(|entry| entry.id),
+        (Some(vault), Kind::Incremental) => vault.newest_whole(&tenant.id).await?.map(|entry| entry.id),
         _ => None,
     };
     if request.kind == Kind::Incremental && request.archive.is_some() {
         notes.push("an archive holds a whole snapshot, so everything is read".to_owned());
     } else if request.kind == Kind::Incremental && parent.is_none() {
         return Err(BackupError::NoParent { tenant: tenant.id.to_string() });
+    }
+    if let Some(vault) = vault.as_ref().filter(|_| sealed) {
+        notes.extend(other_administrators(vault, &tenant).await?);
     }
     let location = match (&request.archive, &vault) {
         (Some(archive), _) => archive.folder.display().to_string(),

@@ -91,6 +91,7 @@ impl crate::engine::Action for Action {
             Self::MakeRoom { tables, way } if way.beside => format!("make {tables} tables beside the living ones"),
             Self::MakeRoom { tables, way } => format!("make {tables} tables in {}", way.tenant.namespace),
             Self::ClearRoom { .. } => "remove what was restored".to_owned(),
+            Self::Fill { table, rows: 1, .. } => format!("restore 1 row of {table}"),
             Self::Fill { table, rows, .. } => format!("restore {rows} rows of {table}"),
             Self::Finish { .. } => "build keys, indexes and foreign keys".to_owned(),
             Self::Compare { table, .. } => format!("compare {table} with the snapshot"),

@@ -123,7 +123,11 @@ impl Looking<'_> {
         let tenant = self.site.tenant(&self.request.id).await?;
         let database = self.site.database(&tenant.placement).await?;
         let drill = level == Level::Drill;
-        let namespace = if drill { beside::namespace("drill", &self.step.run) } else { tenant.namespace };
+        let namespace = if drill {
+            beside::namespace("drill", &format!("{}{:03}", self.step.run, self.step.step))
+        } else {
+            tenant.namespace
+        };
         let watch = watch::of(self.step);
         let bring = Bring { source: source.clone(), database: database.clone(), namespace, watch };
         let looked = self.compared(&bring, drill).await;
