@@ -68,7 +68,8 @@ impl Keyring {
         Ok(records)
     }
 
-    /// The generation to make a backup with, and its key; made where this machine has none.
+    /// The generation to make a backup with, and its key; made where this machine has none that all of the
+    /// administrators can open: a backup that is sealed for a key which was lost and replaced would be worth nothing.
     pub async fn for_backup(
         &self,
         administrators: &Administrators,
@@ -77,25 +78,40 @@ impl Keyring {
         let records = self.records().await?;
         let rotated = records.iter().rfind(|record| record.body.reason == Reason::Rotated);
         let oldest = rotated.map_or(0, KeyRecord::generation);
+        // Those who were removed stay removed, whatever this machine's configuration says.
+        let allowed = rotated.map_or_else(|| administrators.clone(), |new| administrators.among(new.administrators()));
+        let by_passphrase = allowed.iter().any(|one| matches!(one, Administrator::Passphrase(_)));
         for record in records.iter().rev().take_while(|record| record.generation() >= oldest) {
-            if let Some(key) = self.usable(record, identities).await? {
+            if allowed.shown().iter().any(|shown| !record.administrators().contains(shown)) {
+                continue;
+            }
+            if let Some(key) = self.usable(record, identities, by_passphrase).await? {
                 return Ok((record.generation(), key));
             }
         }
-        // Those who were removed stay removed, whatever this machine's configuration says.
-        let allowed = rotated.map_or_else(|| administrators.clone(), |new| administrators.among(new.administrators()));
-        if allowed.is_empty() && !administrators.is_empty() {
+        // Nothing tells a passphrase that was replaced from another one but that it opens nothing any more.
+        let replaced = by_passphrase && rotated.is_some();
+        if replaced || (allowed.is_empty() && !administrators.is_empty()) {
             return Err(SnapshotError::Superseded { tenant: self.tenant.to_string() });
         }
         let (generation, key) = self.make(&allowed, Reason::Needed).await?;
         Ok((generation, key.sealing()))
     }
 
-    /// The key of a generation, if this machine has it or can open it, and the sealed key is as it should be.
-    async fn usable(&self, record: &KeyRecord, identities: &Identities) -> Result<Option<SealingKey>, SnapshotError> {
+    /// The key of a generation, if this machine has it or can open it, and the sealed key is as it should be. A
+    /// passphrase has no public half by which it could be known, so there only opening will do.
+    async fn usable(
+        &self,
+        record: &KeyRecord,
+        identities: &Identities,
+        must_open: bool,
+    ) -> Result<Option<SealingKey>, SnapshotError> {
         let generation = record.generation();
         let Some(wrapped) = self.wrapped(generation).await? else { return Ok(None) };
         if !record.fits(&wrapped) {
+            return Ok(None);
+        }
+        if must_open && self.opened(generation, &wrapped, identities).await?.is_none() {
             return Ok(None);
         }
         if let Some(key) = self.local.get(&self.tenant, generation)? {
