@@ -52,8 +52,8 @@ fn a_bucket_is_a_repository_like_any_other(site: &Site) {
     assert_eq!(backups::counted(&unchanged, "bytes_written"), 0);
     std::thread::sleep(std::time::Duration::from_millis(1_010));
     site.query("acme", "UPDATE users SET name = 'later'");
-    let last = create(site, "acme", "--backup-type incremental");
-    assert_eq!(backups::listed(site, "acme"), [first.clone(), backups::snapshot(&unchanged), last]);
+    let newest = create(site, "acme", "--backup-type incremental");
+    assert_eq!(backups::listed(site, "acme"), [first.clone(), backups::snapshot(&unchanged), newest]);
     for level in ["quick", "data", "live", "drill"] {
         run(site, &format!("backup verify --tenant acme --newest --level {level}")).code(0);
     }
