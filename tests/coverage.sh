@@ -27,4 +27,4 @@ if [ ! -x "$beside_rustc/llvm-cov" ] && ! rustup component add llvm-tools 2>/dev
 fi
 
 cd "$root"
-cargo llvm-cov --locked --lib --bins --test suite --ignore-filename-regex '(^|/)tests/' "$@"
+cargo llvm-cov --locked --failure-mode all --lib --bins --test suite --ignore-filename-regex '(^|/)tests/' "$@"
