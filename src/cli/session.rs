@@ -2,7 +2,7 @@
 //! when a command needs it: for reading first, and for writing only after a plan was approved.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::OnceCell;
 
@@ -139,7 +139,8 @@ pub fn site_options(settings: &Settings, environment: &Environment) -> Result<Si
 
 fn backup_options(settings: &Settings, environment: &Environment) -> BackupOptions {
     let backup = &settings.backup;
-    let here = |path: &Path| environment.directory.join(path);
+    // Its parts again, so that a './' in the middle does not show.
+    let here = |path: &Path| environment.directory.join(path).components().collect::<PathBuf>();
     let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let [access_key_id, secret_access_key, session_token] = backup.s3_credentials.each_ref().map(|s| given(s.expose()));
     // A location with a scheme is an address; anything else is a path.
