@@ -214,7 +214,7 @@ pub enum SnapshotError {
     #[diagnostic(
         code(fixtool::archive::incomplete),
         help(
-            "copy it again; one that another program has packed again can be unpacked, and its directory given instead"
+            "copy it again; one that another program has packed again can be unpacked, and its folder named in backup.path"
         )
     )]
     ArchiveIncomplete {
