@@ -1,5 +1,5 @@
-//! Speed and memory of `fixtool data load` against the tools that an administrator would use instead:
-//! `psql \copy` and `sqlite3 .import` of the same file into the same table.
+//! Speed and memory of fixtool against the tools that an administrator would use instead: `data load` against
+//! `psql \copy` and `sqlite3 .import` of the same file into the same table, `backup` against `pg_dump` and `pg_restore`.
 //!
 //! `make bench` runs all of it; `make bench ARGS="--rows 10000000 --section postgres"` a part, with
 //! more rows. Runs alternate, the median of three counts, and where the contents of two tables
@@ -7,6 +7,8 @@
 
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and ends where it cannot go on")]
 
+mod backup;
+mod backup_fleet;
 mod fleet;
 #[path = "../../tests/suite/support/generate.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -79,6 +81,14 @@ fn run(options: &Options) -> bool {
     }
     if options.wants("rejects") {
         equal &= rejects::run(options);
+    }
+    if options.wants("backup") {
+        let file = users_file(options, "users.csv", generate::Shape::Usual);
+        equal &= backup::run(options, &file);
+        fs::remove_file(file).expect("the file is removed");
+    }
+    if options.wants("backup-fleet") {
+        equal &= backup_fleet::run(options);
     }
     if options.wants("fleet") {
         equal &= fleet::run(options);

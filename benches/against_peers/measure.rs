@@ -92,6 +92,14 @@ pub fn print_ratio(what: &str, mine: f64, theirs: f64, limit: f64, equal: bool) 
     }
 }
 
+/// Tells how many bytes two contenders wrote.
+#[expect(clippy::cast_precision_loss, reason = "a ratio")]
+pub fn print_bytes(what: &str, mine: u64, theirs: u64, limit: f64) {
+    let ratio = mine as f64 / theirs as f64;
+    let verdict = if ratio <= limit { "met" } else { "MISSED" };
+    println!("  bytes {ratio:.4}, wanted at most {limit}: {verdict}   ({what}: {mine} / {theirs})");
+}
+
 /// The built binary in a folder of its own, with nothing of the environment but a database.
 pub fn fixtool(home: &Path, database: Option<&str>, arguments: &[&str]) -> Command {
     fs::create_dir_all(home).expect("a folder to run in");

@@ -15,10 +15,15 @@ pub struct Database {
 
 impl Database {
     /// Makes it.
-    #[expect(clippy::disallowed_methods, reason = "this is how the benchmark finds its server")]
     pub fn new() -> Self {
+        Self::named("main")
+    }
+
+    /// Makes one more.
+    #[expect(clippy::disallowed_methods, reason = "this is how the benchmark finds its server")]
+    pub fn named(what: &str) -> Self {
         let server = std::env::var("FIXTOOL_TEST_POSTGRES").expect("FIXTOOL_TEST_POSTGRES: use 'make bench'");
-        let name = format!("fixtool_bench_{}", std::process::id());
+        let name = format!("fixtool_bench_{what}_{}", std::process::id());
         output(&mut psql(&server, &format!("CREATE DATABASE {name}")));
         Self { server, name }
     }

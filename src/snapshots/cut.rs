@@ -7,6 +7,9 @@
 //! hard limit, because rows grew far beyond what the rule was made for, does size decide.
 //!
 //! A rule is made once for a table and kept in the manifest: the next backup uses it again.
+//!
+//! Where a table is read by the pages of its file, the pages decide, and no rule is needed: each range of pages
+//! becomes one part, unless its rows are larger than their pages (long values lie elsewhere).
 
 use std::ops::Range;
 
@@ -157,6 +160,18 @@ impl Collector {
         Self { cutter, key, bytes: Vec::new(), count: 0, first: Vec::new(), last: Vec::new() }
     }
 
+    /// Takes whole lines, and gives the parts that they ended.
+    pub fn lines(&mut self, chunk: &[u8]) -> Result<Vec<RawPart>, SnapshotError> {
+        let mut ended = Vec::new();
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', chunk) {
+            let line = chunk.get(start..=end).unwrap_or_default();
+            start = end + 1;
+            ended.extend(self.line(line)?);
+        }
+        Ok(ended)
+    }
+
     /// Takes one line of COPY text with its line end, and gives the part that it ended.
     pub fn line(&mut self, line: &[u8]) -> Result<Option<RawPart>, SnapshotError> {
         let fields = fields(line, &self.key)
@@ -189,6 +204,32 @@ impl Collector {
         let room = self.bytes.len();
         let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(room));
         Ok(Some(RawPart { bytes, rows }))
+    }
+}
+
+/// Collects the lines of some pages, in the order in which they lie there, into one part, or into several
+/// where they are too many.
+#[derive(Debug, Default)]
+pub struct Heap {
+    bytes: Vec<u8>,
+    count: u64,
+}
+
+impl Heap {
+    /// Takes whole lines, and gives the part that is full without them.
+    pub fn lines(&mut self, chunk: &[u8]) -> Option<RawPart> {
+        let full = self.bytes.len() as u64 + chunk.len() as u64 > MOST_BYTES;
+        let ended = if full { self.finish() } else { None };
+        self.count += memchr::memchr_iter(b'\n', chunk).count() as u64;
+        self.bytes.extend_from_slice(chunk);
+        ended
+    }
+
+    /// The last part, unless no line is left.
+    pub fn finish(&mut self) -> Option<RawPart> {
+        let rows = Rows { count: std::mem::take(&mut self.count), ..Rows::default() };
+        let bytes = std::mem::take(&mut self.bytes);
+        (rows.count > 0).then_some(RawPart { bytes, rows })
     }
 }
 

@@ -39,7 +39,7 @@ pub const SEALED: &[u8] = b"age-encryption.org/v1\n";
 pub enum Kind {
     /// Every row was read and every part looked for.
     Full,
-    /// Ranges of keys that did not change were taken over from the parent.
+    /// Ranges of keys and pages that did not change were taken over from the parent.
     Incremental,
 }
 
@@ -86,12 +86,14 @@ pub struct TableEntry {
     pub name: String,
     /// Its columns in the order of the fields of a line.
     pub columns: Vec<String>,
-    /// The columns by which it was read in order and cut; empty for a table without a key.
+    /// The columns of its primary key; empty for a table without one.
     pub key: Vec<String>,
     /// Its rows.
     pub rows: u64,
-    /// How it was cut; the next backup cuts it in the same way.
-    pub cut: CutRule,
+    /// How it was cut, if it was read in the order of its key; the next backup cuts it in the same way. Without a
+    /// rule it was read in the order of its pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<CutRule>,
     /// Its parts in order.
     pub parts: Vec<PartRef>,
 }

@@ -32,6 +32,10 @@ pub struct PartRef {
     /// The key of its last row, likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last: Vec<String>,
+    /// The first page of the range of pages that its rows lay in, for a table that was read by pages. Parts of one
+    /// range follow each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u64>,
     /// Its rows.
     pub rows: u64,
     /// Its bytes before compression.
@@ -47,7 +51,7 @@ pub struct PartRef {
     /// The generation of the key that it is sealed with, unless it is not sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u32>,
-    /// What the server said of this range of keys at that time: increments compare it. Only the server understands it.
+    /// What the server said of this range of keys or pages at that time: increments compare it. Only the server understands it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
     /// The same for each 128 rows, where it was asked for.
@@ -167,6 +171,7 @@ impl Packed {
             name: self.name.clone(),
             first: rows.first.clone(),
             last: rows.last.clone(),
+            page: None,
             rows: rows.count,
             raw_bytes: self.raw_bytes,
             stored_bytes: self.bytes.len() as u64,

@@ -11,9 +11,11 @@ use bytes::Bytes;
 
 use crate::backends::sealing::TenantKey;
 use crate::backends::storage::{Put, StorageOptions, Store};
+use crate::model::TenantId;
 
 use super::cut::Rows;
 use super::error::PartFault;
+use super::layout::Object;
 use super::part::{self, PartRef};
 use super::pins::{Hold, Pin};
 use super::source::RepositorySource;
@@ -120,9 +122,35 @@ async fn objects(repository: &Repository) -> Vec<(String, Bytes)> {
     all
 }
 
+/// Bits that are flipped, one at a time, in repositories with and without keys together.
+const FLIPS: u64 = 10_000;
+
+/// Reads what a verification reads of one part, as a restore does.
+async fn read_part(
+    repository: &Repository,
+    (tenant, id): (&TenantId, &SnapshotId),
+    path: &str,
+    keys: &Keys,
+) -> Result<(), SnapshotError> {
+    let source = RepositorySource::open(repository, tenant, id, keys.clone()).await?;
+    let named = |part: &PartRef| layout::part(&part.name) == path;
+    for table in &source.manifest().tables {
+        for part in table.parts.iter().filter(|part| named(part)) {
+            source.rows(&table.name, part).await?;
+        }
+    }
+    for file in &source.manifest().files {
+        for chunk in file.chunks.iter().filter(|chunk| named(chunk)) {
+            source.chunk(&file.path, chunk).await?;
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn every_flipped_bit_and_every_cut_is_found() {
     let mut random = fastrand::Rng::with_seed(11);
+    let mut flipped = 0;
     for scene in [Scene::plain(), Scene::sealed()] {
         let repository = in_memory().await;
         let acme = tenant("acme");
@@ -133,25 +161,38 @@ async fn every_flipped_bit_and_every_cut_is_found() {
         let outcome = Outcome { at: Instant::now(), objects: 3, bytes: 9, problems: vec![], fixtool: "0.1.0".into() };
         repository.keep_verified((&acme, &id), Level::Data, outcome).await.unwrap();
         assert!(verify(&repository, "acme", &scene.keys).await.unwrap() > 5000);
+        let all = objects(&repository).await;
         let mut kinds = BTreeSet::new();
-        for (path, bytes) in objects(&repository).await {
-            kinds.insert(path.split('/').nth(2).unwrap_or("top").len() > 60);
-            for round in 0..40 {
+        for (path, bytes) in &all {
+            let part = matches!(Object::of(path), Some(Object::Part(_)));
+            kinds.insert(part);
+            // Each of the few others is looked at with everything that hangs on it.
+            let flips = if part { FLIPS / 2 / all.len() as u64 + 100 } else { 60 };
+            let cuts = if part { 100 } else { 20 };
+            for round in 0..flips + cuts {
                 let mut changed = bytes.to_vec();
-                if round < 30 {
+                if round < flips {
                     let at = random.usize(..changed.len() * 8);
                     changed[at / 8] ^= 1 << (at % 8);
+                    flipped += 1;
                 } else {
-                    changed.truncate(random.usize(..bytes.len()));
+                    let at = bytes.len() as u64 * (round - flips) / cuts;
+                    changed.truncate(usize::try_from(at).unwrap());
                 }
-                repository.store().put(&path, Bytes::from(changed)).await.unwrap();
-                assert!(verify(&repository, "acme", &scene.keys).await.is_err(), "{path} {round}");
+                repository.store().put(path, Bytes::from(changed)).await.unwrap();
+                let found = if part && round % 500 != 0 {
+                    read_part(&repository, (&acme, &id), path, &scene.keys).await.is_err()
+                } else {
+                    verify(&repository, "acme", &scene.keys).await.is_err()
+                };
+                assert!(found, "{path} {round}");
             }
-            repository.store().put(&path, bytes).await.unwrap();
+            repository.store().put(path, bytes.clone()).await.unwrap();
         }
         assert_eq!(kinds.len(), 2);
         assert!(verify(&repository, "acme", &scene.keys).await.is_ok());
     }
+    assert!(flipped >= FLIPS, "{flipped}");
 }
 
 #[tokio::test]

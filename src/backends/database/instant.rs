@@ -17,6 +17,9 @@ use crate::model::{LogicalType, Model};
 /// About how many bytes of whole lines are handed on together.
 pub const CHUNK: usize = 256 << 10;
 
+/// Bytes of a table's file that are read together.
+pub const PAGES: u64 = 8 << 20;
+
 /// Which lines of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinesOf {
@@ -29,14 +32,53 @@ pub struct LinesOf {
     /// The order is the engine's own for this key, so that an index gives it: texts by their column's
     /// collation on PostgreSQL and byte by byte on SQLite, which also orders decimals as texts.
     pub key: Vec<String>,
-    /// Only these; `None` for all.
-    pub range: Option<KeyRange>,
+    /// Only these; `None` for all. Rows of a range of pages come as they lie there, whatever the key is.
+    pub range: Option<Range>,
+}
+
+/// A part of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Range {
+    /// Between two places in the order of the key.
+    Keys(KeyRange),
+    /// Between two pages of the table's file.
+    Pages(PageRange),
+    /// Of those, only the rows that were written after an earlier moment, named by its
+    /// [`position`](Instant::position).
+    Added(PageRange, String),
+}
+
+/// Rows that lie in some pages of a table's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PageRange {
+    /// The first page.
+    pub from: u64,
+    /// The first page that does not belong to it any more; `None` for the end of the table.
+    pub to: Option<u64>,
+}
+
+impl PageRange {
+    /// The ranges of a table of so many pages, each of `step` pages: none for a table without pages. The
+    /// last one has no end. As long as `step` is the same, the ranges of a grown table begin at the same pages.
+    pub fn grid(pages: u64, step: u64) -> Vec<Self> {
+        let step = step.max(1);
+        let begins = (0..pages.div_ceil(step)).map(|number| number * step);
+        begins.map(|from| Self { from, to: Some(from + step).filter(|to| *to < pages) }).collect()
+    }
 }
 
 impl LinesOf {
     /// The key's columns with their places in the line.
     pub fn key_places(&self) -> Vec<usize> {
         self.key.iter().filter_map(|key| self.columns.iter().position(|(name, _)| name == key)).collect()
+    }
+
+    /// The range of keys that is wanted, if one is.
+    pub(super) fn keys(&self) -> Option<&KeyRange> {
+        match &self.range {
+            Some(Range::Keys(range)) => Some(range),
+            _ => None,
+        }
     }
 
     /// The names of the columns.
@@ -79,7 +121,7 @@ impl KeyRange {
 
 /// A condensed state of the rows of one key range.
 ///
-/// Two marks of one range are equal only if no row of it was inserted, changed or deleted in
+/// Two marks of one range of keys or pages are equal only if no row of it was inserted, changed or deleted in
 /// between, and the table is the very same: after a restore, a truncation or a change of its columns
 /// no mark is equal to one from before. On PostgreSQL it is made from the row count and the sum of
 /// hashes of `xmin`: a transaction whose changes were not yet visible leaves rows with an `xmin` that
@@ -90,6 +132,15 @@ pub struct RangeMark {
     pub rows: u64,
     /// The state.
     pub mark: String,
+}
+
+/// The state of a range of pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageMark {
+    /// Of all its rows.
+    pub all: RangeMark,
+    /// Of its older rows, if that was asked for and can be told.
+    pub older: Option<RangeMark>,
 }
 
 /// One moment of one tenant, held open until it is closed or dropped.
@@ -119,6 +170,21 @@ pub trait Instant: Send + Sync {
     /// small table, and one without a key, is one range. The range of the question does not matter.
     async fn ranges(&self, what: &LinesOf, pieces: usize) -> Result<Vec<KeyRange>, DatabaseError>;
 
+    /// Cuts each of these tables into ranges of about [`PAGES`] bytes of its file, where the engine can read a
+    /// table so: in the order in which rows were written nothing has to be sorted or looked up, similar rows
+    /// lie together, and rows that are added lie in pages of their own. `None` where it can not.
+    async fn pages(&self, tables: &[String]) -> Result<Vec<Option<Vec<PageRange>>>, DatabaseError>;
+
+    /// The state of each of these ranges of pages, and that of its older rows: those which were written
+    /// before an earlier moment, if one is named. If the older rows have the state that all had at that
+    /// moment, none of them was changed or deleted since, and what came is [`Range::Added`].
+    async fn page_marks(
+        &self,
+        what: &LinesOf,
+        ranges: &[PageRange],
+        since: Option<&str>,
+    ) -> Result<Vec<PageMark>, DatabaseError>;
+
     /// Streams lines in the order of the key, in chunks of whole lines of about [`CHUNK`] bytes, and
     /// says how many there were. Ends early, without error, when the receiver is dropped.
     async fn lines(&self, what: &LinesOf, out: mpsc::Sender<Bytes>) -> Result<u64, DatabaseError>;
@@ -141,6 +207,14 @@ mod tests {
         assert_eq!(of("7\ta\\tb\tx\n", &[1, 0]), Some(KeyBoundary(vec!["a\tb".into(), "7".into()])));
         assert_eq!(of("7\t\\N\n", &[1]), None);
         assert_eq!(of("7\n", &[1]), None);
+    }
+
+    #[test]
+    fn pages_make_a_grid_that_stays() {
+        let range = |from, to| PageRange { from, to };
+        assert_eq!(PageRange::grid(0, 4), []);
+        assert_eq!(PageRange::grid(4, 4), [range(0, None)]);
+        assert_eq!(PageRange::grid(9, 4), [range(0, Some(4)), range(4, Some(8)), range(8, None)]);
     }
 
     #[test]

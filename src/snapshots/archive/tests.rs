@@ -63,7 +63,7 @@ fn every_flipped_bit_and_every_cut_is_found() {
         write(&path, &Scene::sealed(), format);
         let whole = fs::read(&path).unwrap();
         let last = whole.len() - 700;
-        for round in 0..300 {
+        for round in 0..10_000 {
             let at = if round % 3 == 0 { random.usize(last..whole.len()) } else { random.usize(..whole.len()) };
             let mut changed = whole.clone();
             changed[at] ^= 1 << random.u8(..8);

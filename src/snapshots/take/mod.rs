@@ -72,6 +72,9 @@ pub struct Taken {
 /// Readers side by side: more of them keep a server busier than those who work on it will like.
 const READERS: usize = 2;
 
+/// Pieces for each reader: while it reads one, the one before is packed and stored.
+const AHEAD: usize = 2;
+
 /// Takes a snapshot of one moment; `None` when the user stopped it.
 ///
 /// # Errors
@@ -102,10 +105,7 @@ async fn at(take: &Take<'_>, moment: &Arc<dyn Instant>, tables: &[String]) -> Re
     configured.insert(configuration::CREDENTIALS.to_owned(), serde_json::json!(take.credentials));
     let mut taken = Taken { manifest: manifest(take, moment, configured)?, written: 0, reused: 0 };
     if take.scope.contents.contains(&Content::Rows) {
-        let mut planned = Vec::with_capacity(tables.len());
-        for table in tables {
-            planned.push(pieces::plan(take, moment, table).await?);
-        }
+        let planned = pieces::plan(take, moment, tables).await?;
         if rows(take, moment, planned, &mut taken).await?.is_none() {
             return Ok(None);
         }
@@ -127,15 +127,16 @@ async fn rows(
         .enumerate()
         .flat_map(|(at, table)| table.pieces.iter().map(move |piece| job(at, table, piece)))
         .collect();
-    let done: Vec<(usize, Option<reading::Done>)> = futures_util::stream::iter(jobs)
-        .map(|(at, table, piece): (usize, Arc<Planned>, Piece)| async move {
-            reading::piece(take, moment, &table, &piece).await.map(|done| (at, done))
+    let mut done: Vec<(usize, usize, Option<reading::Done>)> = futures_util::stream::iter(jobs.into_iter().enumerate())
+        .map(|(number, (at, table, piece)): (usize, (usize, Arc<Planned>, Piece))| async move {
+            reading::piece(take, moment, &table, &piece).await.map(|done| (number, at, done))
         })
-        .buffered(moment.readers().max(1))
+        .buffer_unordered(moment.readers().max(1) * AHEAD)
         .try_collect()
         .await?;
+    done.sort_by_key(|(number, ..)| *number);
     let mut parts: Vec<Vec<PartRef>> = vec![Vec::new(); planned.len()];
-    for (at, piece) in done {
+    for (_, at, piece) in done {
         let Some(piece) = piece else { return Ok(None) };
         taken.written += piece.written;
         taken.reused += piece.reused;

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use memchr::memchr_iter;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::Take;
 use super::pieces::{Piece, Planned, boundaries};
-use crate::backends::database::instant::LinesOf;
+use crate::backends::database::instant::{LinesOf, PageRange, Range, RangeMark};
 use crate::backends::database::{DatabaseError, Instant};
-use crate::snapshots::cut::{Collector, Cutter, RawPart};
+use crate::snapshots::cut::{Collector, Cutter, Heap, RawPart};
 use crate::snapshots::error::SnapshotError;
 use crate::snapshots::part::PartRef;
 use crate::snapshots::part_store::Kept;
@@ -38,6 +37,37 @@ impl Done {
 /// Chunks of lines on their way.
 const IN_FLIGHT: usize = 4;
 
+/// Lines on their way into parts.
+enum Collecting {
+    Keyed(Collector),
+    Heaped(Heap),
+}
+
+impl Collecting {
+    fn of(take: &Take<'_>, table: &Planned, what: &LinesOf) -> Self {
+        match (table.cut, &what.range) {
+            (Some(rule), None | Some(Range::Keys(_))) => {
+                Self::Keyed(Collector::new(Cutter::new(rule, take.packing.cut_seed()), what.key_places()))
+            }
+            _ => Self::Heaped(Heap::default()),
+        }
+    }
+
+    fn lines(&mut self, chunk: &[u8]) -> Result<Vec<RawPart>, SnapshotError> {
+        match self {
+            Self::Keyed(collector) => collector.lines(chunk),
+            Self::Heaped(heap) => Ok(heap.lines(chunk).into_iter().collect()),
+        }
+    }
+
+    fn finish(&mut self) -> Result<Option<RawPart>, SnapshotError> {
+        match self {
+            Self::Keyed(collector) => collector.finish(),
+            Self::Heaped(heap) => Ok(heap.finish()),
+        }
+    }
+}
+
 /// Reads and stores a piece; `None` when the user stopped it.
 pub async fn piece(
     take: &Take<'_>,
@@ -45,47 +75,92 @@ pub async fn piece(
     table: &Planned,
     piece: &Piece,
 ) -> Result<Option<Done>, SnapshotError> {
-    let range = match piece {
-        Piece::Unchanged(parts) => {
-            take.watch.advance(parts.iter().map(|part| part.raw_bytes).sum());
-            return Ok(Some(Done { parts: parts.clone(), written: 0, reused: parts.len() as u64 }));
+    match piece {
+        Piece::Unchanged(parts) => Ok(Some(kept(take, parts))),
+        Piece::Read(range) => read(take, moment, table, range.clone()).await,
+        Piece::Added { parts, range, mark } => {
+            let Some(added) = read(take, moment, table, Some(range.clone())).await? else { return Ok(None) };
+            let mut done = kept(take, parts);
+            done.written += added.written;
+            done.reused += added.reused;
+            done.parts.extend(added.parts);
+            let page = parts.first().and_then(|part| part.page);
+            let rows: u64 = done.parts.iter().map(|part| part.rows).sum();
+            for part in &mut done.parts {
+                part.page = page;
+                part.mark = (rows == mark.rows).then(|| mark.mark.clone());
+            }
+            Ok(Some(done))
         }
-        Piece::Read(range) => range.clone(),
-    };
+    }
+}
+
+fn kept(take: &Take<'_>, parts: &[PartRef]) -> Done {
+    take.watch.advance(parts.iter().map(|part| part.raw_bytes).sum());
+    Done { parts: parts.to_vec(), written: 0, reused: parts.len() as u64 }
+}
+
+async fn read(
+    take: &Take<'_>,
+    moment: &Arc<dyn Instant>,
+    table: &Planned,
+    range: Option<Range>,
+) -> Result<Option<Done>, SnapshotError> {
+    if take.watch.stopped() {
+        return Ok(None);
+    }
     let what = LinesOf { range, ..table.what.clone() };
-    let collector = Collector::new(Cutter::new(table.cut, take.packing.cut_seed()), what.key_places());
     let (sender, receiver) = mpsc::channel(IN_FLIGHT);
     let (source, wanted) = (moment.clone(), what.clone());
-    let reader: JoinHandle<Result<u64, DatabaseError>> =
-        tokio::spawn(async move { source.lines(&wanted, sender).await });
-    let done = collect(take, collector, receiver).await;
+    let reader: JoinHandle<Result<Read, DatabaseError>> = tokio::spawn(async move {
+        let rows = source.lines(&wanted, sender).await?;
+        // Asked for while the rows are still in the server's memory.
+        let mark = match &wanted.range {
+            Some(Range::Pages(range)) => {
+                source.page_marks(&wanted, &[*range], None).await?.pop().map(|mark| (*range, mark.all))
+            }
+            _ => None,
+        };
+        Ok(Read { rows, mark })
+    });
+    let done = collect(take, Collecting::of(take, table, &what), receiver).await;
     // Without its receiver the reader ends by itself.
     let read = reader.await.map_err(|error| SnapshotError::damaged(&what.table, error.to_string()))?;
-    let Some(done) = done? else { return Ok(None) };
+    let Some(mut done) = done? else { return Ok(None) };
     let rows: u64 = done.parts.iter().map(|part| part.rows).sum();
-    let sent = read?;
-    if rows != sent {
-        return Err(SnapshotError::damaged(&what.table, format!("the server sent {sent} rows, and {rows} came")));
+    let read = read?;
+    if rows != read.rows {
+        return Err(SnapshotError::damaged(
+            &what.table,
+            format!("the server sent {} rows, and {rows} came", read.rows),
+        ));
+    }
+    if let Some((range, mark)) = read.mark {
+        for part in &mut done.parts {
+            part.page = Some(range.from);
+            part.mark = (rows == mark.rows).then(|| mark.mark.clone());
+        }
     }
     Ok(Some(done))
 }
 
+/// What a reader says in the end.
+struct Read {
+    rows: u64,
+    mark: Option<(PageRange, RangeMark)>,
+}
+
 async fn collect(
     take: &Take<'_>,
-    mut collector: Collector,
+    mut collecting: Collecting,
     mut lines: mpsc::Receiver<Bytes>,
 ) -> Result<Option<Done>, SnapshotError> {
     let mut done = Done::default();
     let mut packing: Option<JoinHandle<Result<Kept, SnapshotError>>> = None;
     while let Some(chunk) = lines.recv().await {
-        let mut start = 0;
-        for end in memchr_iter(b'\n', &chunk) {
-            let line = chunk.get(start..=end).unwrap_or_default();
-            start = end + 1;
-            if let Some(raw) = collector.line(line)? {
-                settle(&mut done, &mut packing).await?;
-                packing = Some(pack(take, raw));
-            }
+        for raw in collecting.lines(&chunk)? {
+            settle(&mut done, &mut packing).await?;
+            packing = Some(pack(take, raw));
         }
         if take.watch.stopped() {
             settle(&mut done, &mut packing).await?;
@@ -93,7 +168,7 @@ async fn collect(
         }
     }
     settle(&mut done, &mut packing).await?;
-    if let Some(raw) = collector.finish()? {
+    if let Some(raw) = collecting.finish()? {
         packing = Some(pack(take, raw));
         settle(&mut done, &mut packing).await?;
     }
@@ -129,7 +204,7 @@ pub async fn marked(
     mut parts: Vec<PartRef>,
 ) -> Result<Vec<PartRef>, SnapshotError> {
     let known = table.pieces.iter().all(|piece| matches!(piece, Piece::Unchanged(_)));
-    if known || table.what.key.is_empty() || parts.is_empty() {
+    if known || table.cut.is_none() || table.what.key.is_empty() || parts.is_empty() {
         return Ok(parts);
     }
     let Some(places) = boundaries(&parts) else { return Ok(parts) };

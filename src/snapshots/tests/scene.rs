@@ -76,7 +76,7 @@ impl Scene {
             columns: vec!["id".into(), "name".into()],
             key: vec!["id".into()],
             rows,
-            cut: RULE,
+            cut: Some(RULE),
             parts,
         };
         let encryption = self.packing.key().map(|key| Encryption { generation: 1, recipient: key.recipient() });

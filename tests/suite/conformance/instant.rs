@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use fixtool::backends::database::DatabaseErrorKind;
-use fixtool::backends::database::instant::{CHUNK, KeyBoundary, KeyRange, LinesOf};
+use fixtool::backends::database::instant::{CHUNK, KeyBoundary, KeyRange, LinesOf, Range};
 use fixtool::model::fingerprint::fingerprint;
 use fixtool::model::{Row, Value};
 use sqlx::ConnectOptions;
@@ -162,7 +162,7 @@ async fn ranges_hold_every_row_exactly_once(place: Place) {
             assert_eq!(ranges.len(), 4, "{table}");
             let mut together = Vec::new();
             for range in ranges {
-                let part = LinesOf { range: Some(range), ..of.clone() };
+                let part = LinesOf { range: Some(Range::Keys(range)), ..of.clone() };
                 let found = lines(&moment, &part).await;
                 let rows = split(&found).len();
                 assert!((2000..10_000).contains(&rows), "{table}: {rows}");
@@ -317,7 +317,7 @@ fn a_file_without_a_log_is_read_by_several() {
         assert_eq!(moment.readers(), 3);
         let ranges = moment.ranges(&of, 3).await.unwrap();
         let parts: Vec<LinesOf> =
-            ranges.into_iter().map(|range| LinesOf { range: Some(range), ..of.clone() }).collect();
+            ranges.into_iter().map(|range| LinesOf { range: Some(Range::Keys(range)), ..of.clone() }).collect();
         let (one, two, three) =
             tokio::join!(lines(&moment, &parts[0]), lines(&moment, &parts[1]), lines(&moment, &parts[2]));
         assert!([one, two, three].concat() == expected);

@@ -8,7 +8,9 @@ mod instant;
 mod keys;
 mod lines;
 mod namespaces;
+mod pages;
 mod refill;
+mod round_trips;
 mod structure;
 mod values;
 

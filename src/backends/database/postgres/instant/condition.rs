@@ -3,8 +3,77 @@
 //! The values are literals without a type: the server reads each as the type of the column that it is
 //! compared with, and compares by that column's own order, so that an index serves the condition.
 
-use crate::backends::database::instant::{KeyBoundary, KeyRange};
-use crate::backends::database::quote::{identifier, literal};
+use crate::backends::database::instant::{KeyBoundary, KeyRange, LinesOf, PageRange, Range};
+use crate::backends::database::quote::{identifier, list, literal};
+
+/// `WHERE …` and `ORDER BY …` for lines.
+pub(super) fn of_lines(what: &LinesOf) -> String {
+    match &what.range {
+        Some(Range::Pages(range)) => of_pages(*range),
+        Some(Range::Added(range, since)) => {
+            // Of a moment that cannot be told from others, nothing is older.
+            let older = Since::of(since).map_or_else(|| "false".to_owned(), |since| since.older(WRITTEN_BY));
+            format!("{} AND NOT ({older})", of_pages(*range))
+        }
+        Some(Range::Keys(range)) => format!("{}{}", of_range(&what.key, Some(range)), order(&what.key)),
+        None => order(&what.key),
+    }
+}
+
+/// The transaction that wrote a row, modulo 2³².
+///
+/// `xmin` is a number without a cast to one. Its age has one: the distance from the server's next transaction,
+/// which stays the same while a transaction lasts. Rows that a server before 9.4 froze have an age without end;
+/// they are all told as -1.
+pub(super) const WRITTEN_BY: &str = "\
+CASE pg_catalog.age(xmin) WHEN 2147483647 THEN -1 \
+ELSE (pg_catalog.age('3'::pg_catalog.xid)::int8 - pg_catalog.age(xmin)::int8 + 3) & 4294967295 END";
+
+/// An earlier moment of the same server, as what it could see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Since {
+    /// The first transaction that had not begun.
+    next: u64,
+    /// Transactions before it that had not ended.
+    running: Vec<u64>,
+}
+
+impl Since {
+    /// From a position: `postgres:<origin>:<first>:<next>:<running>,…`.
+    pub(super) fn of(position: &str) -> Option<Self> {
+        let mut parts = position.rsplitn(4, ':');
+        let (running, next, _first) = (parts.next()?, parts.next()?, parts.next()?);
+        let number = |text: &str| text.parse::<u64>().ok();
+        let running: Option<Vec<u64>> = running.split(',').filter(|text| !text.is_empty()).map(number).collect();
+        Some(Self { next: number(next)?, running: running? })
+    }
+
+    /// The condition that a transaction was seen then. It errs about subtransactions of those that had not ended,
+    /// and about rows that are older than two thousand million transactions; whoever compares the state of the
+    /// older rows notices.
+    pub(super) fn older(&self, written_by: &str) -> String {
+        let next = self.next & 0xffff_ffff;
+        let distance = format!("((({written_by}) - {next} + 2147483648) & 4294967295) - 2147483648");
+        let behind = |number: &u64| format!("-{}", self.next.saturating_sub(*number));
+        let running: Vec<String> = self.running.iter().map(behind).collect();
+        let ended = if running.is_empty() {
+            String::new()
+        } else {
+            format!(" AND {distance} <> ALL ('{{{}}}'::int8[])", running.join(","))
+        };
+        format!("({written_by}) = -1 OR ({distance} < 0{ended})")
+    }
+}
+
+fn order(key: &[String]) -> String {
+    if key.is_empty() { String::new() } else { format!(" ORDER BY {}", list("", key)) }
+}
+
+/// `WHERE …` for some pages. The server reads no others (a TID range scan, from version 14 on).
+pub(super) fn of_pages(range: PageRange) -> String {
+    let to = range.to.map_or_else(String::new, |to| format!(" AND ctid < '({to},0)'::pg_catalog.tid"));
+    format!(" WHERE ctid >= '({},0)'::pg_catalog.tid{to}", range.from)
+}
 
 /// `WHERE …` for a range; empty for all rows.
 pub(super) fn of_range(key: &[String], range: Option<&KeyRange>) -> String {
@@ -54,6 +123,24 @@ mod tests {
             " WHERE \"a\"\"\" >= 'it''s' AND ROW(\"a\"\"\", \"b\") < ROW('x', '2')"
         );
         assert_eq!(of_range(&key, Some(&KeyRange::default())), "");
+    }
+
+    #[test]
+    fn an_earlier_moment_is_read_from_its_position() {
+        let since = |text| Since::of(text);
+        let seen = since("postgres:7300.1/5:740:745:741,743").unwrap();
+        assert_eq!(seen, Since { next: 745, running: vec![741, 743] });
+        assert!(seen.older("x").contains("<> ALL ('{-4,-2}'::int8[])"), "{}", seen.older("x"));
+        assert!(since("postgres:unknown/5:740:740:").unwrap().running.is_empty());
+        assert_eq!(since("sqlite:1"), None);
+        assert_eq!(since("postgres:a:1:2:3;DROP"), None);
+    }
+
+    #[test]
+    fn pages_become_conditions() {
+        let range = |from, to| of_pages(PageRange { from, to });
+        assert_eq!(range(0, None), " WHERE ctid >= '(0,0)'::pg_catalog.tid");
+        assert_eq!(range(8, Some(16)), " WHERE ctid >= '(8,0)'::pg_catalog.tid AND ctid < '(16,0)'::pg_catalog.tid");
     }
 
     #[test]

@@ -6,9 +6,11 @@
 
 mod condition;
 mod marks;
+mod pages;
 mod ranges;
 mod stream;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::translate;
 use super::rows::{Unfinished, run};
 use super::{Postgres, introspect};
-use crate::backends::database::instant::{Instant, KeyBoundary, KeyRange, LinesOf, RangeMark};
+use crate::backends::database::instant::{Instant, KeyBoundary, KeyRange, LinesOf, PageMark, PageRange, RangeMark};
 use crate::backends::database::quote::qualified;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, Model, Namespace};
@@ -43,6 +45,8 @@ pub(super) struct Moment {
     permits: Semaphore,
     /// Connections that see the moment and wait for work.
     idle: Mutex<Vec<Unfinished>>,
+    /// What is known of tables, by their names and the columns that are read.
+    identities: Mutex<HashMap<(String, String), String>>,
     lost: CancellationToken,
     closed: CancellationToken,
 }
@@ -93,6 +97,7 @@ impl Postgres {
             readers,
             permits: Semaphore::new(readers),
             idle: Mutex::default(),
+            identities: Mutex::default(),
             lost: CancellationToken::new(),
             closed: CancellationToken::new(),
             about,
@@ -270,6 +275,19 @@ impl Instant for Moment {
 
     async fn ranges(&self, what: &LinesOf, pieces: usize) -> Result<Vec<KeyRange>, DatabaseError> {
         self.while_held(self.cut(what, pieces)).await
+    }
+
+    async fn pages(&self, tables: &[String]) -> Result<Vec<Option<Vec<PageRange>>>, DatabaseError> {
+        self.while_held(self.grids(tables)).await
+    }
+
+    async fn page_marks(
+        &self,
+        what: &LinesOf,
+        ranges: &[PageRange],
+        since: Option<&str>,
+    ) -> Result<Vec<PageMark>, DatabaseError> {
+        self.while_held(self.mark_pages(what, ranges, since)).await
     }
 
     async fn lines(&self, what: &LinesOf, out: mpsc::Sender<Bytes>) -> Result<u64, DatabaseError> {

@@ -25,12 +25,11 @@ impl Moment {
     }
 
     fn copy_sql(&self, what: &LinesOf) -> String {
-        let order = if what.key.is_empty() { String::new() } else { format!(" ORDER BY {}", list("", &what.key)) };
         format!(
-            "COPY (SELECT {} FROM {}{}{order}) TO STDOUT WITH (FORMAT text, ENCODING 'UTF8')",
+            "COPY (SELECT {} FROM {}{}) TO STDOUT WITH (FORMAT text, ENCODING 'UTF8')",
             list("", &what.names()),
             self.table(&what.table),
-            condition::of_range(&what.key, what.range.as_ref())
+            condition::of_lines(what)
         )
     }
 }

@@ -74,7 +74,7 @@ fn statement(what: &LinesOf) -> Result<(String, SqliteArguments), DatabaseError>
 
 /// `WHERE …` for the range, its values bound; empty for all rows.
 pub(super) fn condition(what: &LinesOf, arguments: &mut SqliteArguments) -> Result<String, DatabaseError> {
-    let range = what.range.as_ref();
+    let range = what.keys();
     let ends = [(">=", range.and_then(|range| range.from.as_ref())), ("<", range.and_then(|range| range.to.as_ref()))];
     let mut parts = Vec::new();
     for (operator, place) in ends.into_iter().filter_map(|(operator, place)| Some((operator, place?))) {

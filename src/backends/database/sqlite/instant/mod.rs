@@ -17,7 +17,9 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use super::session::{Way, begin_reading, disturbed, identity};
 use super::{Sqlite, introspect, translate, value};
-use crate::backends::database::instant::{Instant, KeyBoundary, KeyRange, LinesOf, RangeMark};
+use crate::backends::database::instant::{
+    Instant, KeyBoundary, KeyRange, LinesOf, PageMark, PageRange, Range, RangeMark,
+};
 use crate::backends::database::quote::identifier;
 use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, Model, Namespace};
@@ -198,6 +200,20 @@ impl Instant for Moment {
         Ok(KeyRange::between(&places))
     }
 
+    async fn pages(&self, tables: &[String]) -> Result<Vec<Option<Vec<PageRange>>>, DatabaseError> {
+        Ok(vec![None; tables.len()])
+    }
+
+    async fn page_marks(
+        &self,
+        _what: &LinesOf,
+        _ranges: &[PageRange],
+        _since: Option<&str>,
+    ) -> Result<Vec<PageMark>, DatabaseError> {
+        let message = "tables of SQLite are not read by pages";
+        Err(DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Unsupported, message))
+    }
+
     async fn lines(&self, what: &LinesOf, out: mpsc::Sender<Bytes>) -> Result<u64, DatabaseError> {
         let mut seat = self.seat().await?;
         let rows = lines::stream(&mut seat.connection, what, &out).await?;
@@ -209,7 +225,7 @@ impl Instant for Moment {
         let mut seat = self.seat().await?;
         let mut marks = Vec::with_capacity(boundaries.len() + 1);
         for range in KeyRange::between(boundaries) {
-            let part = LinesOf { range: Some(range), ..what.clone() };
+            let part = LinesOf { range: Some(Range::Keys(range)), ..what.clone() };
             marks.push(lines::mark(&mut seat.connection, &part).await?);
         }
         seat.leave()?;

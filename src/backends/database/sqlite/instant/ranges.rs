@@ -7,7 +7,7 @@ use super::super::rows::{self, Odd};
 use super::super::translate;
 use super::lines::condition;
 use crate::backends::database::DatabaseError;
-use crate::backends::database::instant::{KeyBoundary, KeyRange, LinesOf};
+use crate::backends::database::instant::{KeyBoundary, KeyRange, LinesOf, Range};
 use crate::backends::database::load::parse_text;
 use crate::backends::database::quote::{identifier, list, literal};
 use crate::model::LogicalType;
@@ -47,7 +47,7 @@ async fn after(
     place: Option<&KeyBoundary>,
     step: u64,
 ) -> Result<Option<KeyBoundary>, DatabaseError> {
-    let behind = LinesOf { range: Some(KeyRange { from: place.cloned(), to: None }), ..what.clone() };
+    let behind = LinesOf { range: Some(Range::Keys(KeyRange { from: place.cloned(), to: None })), ..what.clone() };
     let mut arguments = SqliteArguments::default();
     let condition = condition(&behind, &mut arguments)?;
     let key = list("", &what.key);
