@@ -18,7 +18,7 @@ async fn main() -> miette::Result<()> {
     let consent = Consent::given().confirming(["acme".to_owned()]);
     let sink = Arc::new(Recorder::default());
 
-    let request = Request { id: "acme".parse()?, keep_data: false };
+    let request = Request { id: "acme".parse()?, keep_data: false, no_safety_copy: false };
     let make = |site: &str| Drop::new(request, site);
 
     let report = on_site::perform(&options, make, &consent, sink).await?;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::style::{Tone, bytes, thousands};
 use super::{Page, Table};
+use crate::engine::plan::NO_SAFETY_COPY;
 use crate::engine::{Action, Effect, Outcome, Plan, Size, Undo, Unit};
 
 /// More plans than these are told in one line each.
@@ -135,7 +136,8 @@ fn one(page: &mut Page, plan: &PlanDocument) {
     }
     for step in &plan.steps {
         for loss in &step.losses {
-            page.toned_line(Tone::Bad, &format!("lost for good: {loss}"));
+            let (tone, words) = fate(step);
+            page.toned_line(tone, &format!("{words}: {loss}"));
         }
         if let Some(reason) = &step.not_undoable {
             page.toned_line(Tone::Warn, &format!("step {} cannot be undone: {reason}", step.step + 1));
@@ -146,7 +148,7 @@ fn one(page: &mut Page, plan: &PlanDocument) {
 
 fn remarks(page: &mut Page, plan: &PlanDocument) {
     for note in &plan.notes {
-        page.line(&format!("note: {note}"));
+        page.toned_line(note_tone(note), &format!("note: {note}"));
     }
     if let Some(foreseen) = &plan.foreseen {
         page.line(&format!("foreseen: {}", counts(&foreseen.counts)));
@@ -178,18 +180,29 @@ fn many(page: &mut Page, plans: &[PlanDocument]) {
             page.toned_line(tone(effect), &format!("{}: {} tenants", effect.as_str(), thousands(count(affected))));
         }
     }
-    let losses =
-        plans.iter().flat_map(|plan| plan.steps.iter().flat_map(move |s| s.losses.iter().map(move |l| (plan, l))));
-    for (plan, loss) in losses.take(MOST_LINES) {
-        page.toned_line(Tone::Bad, &format!("lost for good in {}: {loss}", plan.target));
+    let steps = plans.iter().flat_map(|plan| plan.steps.iter().map(move |step| (plan, step)));
+    let losses = steps.flat_map(|(plan, step)| step.losses.iter().map(move |loss| (plan, step, loss)));
+    for (plan, step, loss) in losses.take(MOST_LINES) {
+        let (tone, words) = fate(step);
+        page.toned_line(tone, &format!("{words} in {}: {loss}", plan.target));
     }
     let mut notes: BTreeMap<&str, usize> = BTreeMap::new();
     for note in plans.iter().flat_map(|plan| &plan.notes) {
         *notes.entry(note).or_default() += 1;
     }
     for (note, times) in notes.into_iter().take(MOST_LINES) {
-        page.line(&if times > 1 { format!("note: {note} ({times} times)") } else { format!("note: {note}") });
+        let text = if times > 1 { format!("note: {note} ({times} times)") } else { format!("note: {note}") };
+        page.toned_line(note_tone(note), &text);
     }
+}
+
+/// What becomes of what a step removes.
+fn fate(step: &StepDocument) -> (Tone, &'static str) {
+    if step.undo == "safety_copy" { (Tone::Warn, "kept in the safety copy") } else { (Tone::Bad, "lost for good") }
+}
+
+fn note_tone(note: &str) -> Tone {
+    if note.starts_with(NO_SAFETY_COPY) { Tone::Bad } else { Tone::Plain }
 }
 
 fn verdict(plan: &PlanDocument) -> String {

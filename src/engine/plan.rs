@@ -13,6 +13,9 @@ pub struct Target {
     pub site: String,
 }
 
+/// How a remark begins that says that nothing is copied before it is destroyed; the console shows it in red.
+pub const NO_SAFETY_COPY: &str = "no safety copy is made (--no-safety-backup)";
+
 /// One action in its place. Steps of one stage may run side by side, stages run in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step<A> {

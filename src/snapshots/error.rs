@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::backends::database::DatabaseError;
+use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::backends::sealing::KeyError;
-use crate::backends::storage::StorageError;
+use crate::backends::storage::{FailureKind, StorageError};
 
 /// What is wrong with one part.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -124,6 +124,30 @@ pub enum SnapshotError {
         wanted: u64,
         /// Rows that were found.
         found: u64,
+    },
+    /// A table is not what it was.
+    #[error("'{table}' has other columns now, or another key")]
+    #[diagnostic(
+        code(fixtool::snapshot::structure),
+        help(
+            "restore the whole tenant under another name with 'backup restore --tenant NEW', and load what is needed from there"
+        )
+    )]
+    OtherStructure {
+        /// The table.
+        table: String,
+    },
+    /// Rows cannot be told apart.
+    #[error("'{table}' has no primary key, so its rows cannot be told apart")]
+    #[diagnostic(
+        code(fixtool::snapshot::no_key_to_meet_by),
+        help(
+            "restore the whole tenant under another name with 'backup restore --tenant NEW', and load what is needed from there"
+        )
+    )]
+    NoKeyToMeetBy {
+        /// The table.
+        table: String,
     },
     /// There is no repository.
     #[error("{location} holds no repository of fixtool")]
@@ -264,7 +288,56 @@ pub enum SnapshotError {
     },
 }
 
+/// What kind of failure it is, for whoever chooses the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The user named what there is not.
+    Usage,
+    /// It is refused as things are.
+    Refused,
+    /// A right is missing.
+    Permission,
+    /// The server or the store does not answer.
+    Unreachable,
+    /// What is stored is damaged.
+    Findings,
+    /// Anything else.
+    Failed,
+}
+
 impl SnapshotError {
+    /// What kind of failure it is.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Database(error) => match error.kind {
+                DatabaseErrorKind::Unreachable => Class::Unreachable,
+                DatabaseErrorKind::Permission => Class::Permission,
+                DatabaseErrorKind::Unsupported => Class::Usage,
+                _ => Class::Failed,
+            },
+            Self::Storage(error) => match error.kind() {
+                FailureKind::Permission => Class::Permission,
+                FailureKind::Unreachable => Class::Unreachable,
+                _ => Class::Failed,
+            },
+            Self::Unknown { .. } | Self::Ambiguous { .. } | Self::NobodyToSealFor | Self::UnknownTable { .. } => {
+                Class::Usage
+            }
+            Self::OtherStructure { .. } | Self::NoKeyToMeetBy { .. } => Class::Refused,
+            Self::Damaged { .. } | Self::Part { .. } => Class::Findings,
+            _ => Class::Failed,
+        }
+    }
+
+    /// Whether the same call may go through later by itself.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_transient(),
+            Self::Storage(error) => error.kind() == FailureKind::Unreachable,
+            _ => false,
+        }
+    }
+
     pub(super) fn damaged(what: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Damaged { what: what.into(), reason: reason.into() }
     }

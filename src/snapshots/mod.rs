@@ -21,7 +21,11 @@
 //! | [`source`] | what restoring reads from: a repository or an archive |
 //! | [`take`], [`part_store`] | one moment of a tenant becomes parts |
 //! | [`bring`], [`line_sum`] | parts become rows again, and are compared |
+//! | [`beside`] | the namespace into which they come, beside those that live |
+//! | [`rows`] | rows of some tables come back into a living tenant |
+//! | [`safety`] | copies of what is about to be destroyed, and the way back |
 //! | [`configuration`] | roles, settings and credentials |
+//! | [`watch`] | how far something came, and whether to stop |
 //! | [`vault`] | the repository that the configuration names |
 //! | [`error`] | what can go wrong |
 //!
@@ -29,6 +33,7 @@
 //! under their names and used again by the next run.
 
 pub mod archive;
+pub mod beside;
 pub mod bring;
 pub mod codec;
 pub mod configuration;
@@ -49,10 +54,13 @@ pub mod pins;
 pub mod record;
 pub mod repository;
 pub mod retention;
+pub mod rows;
+pub mod safety;
 pub mod source;
 pub mod take;
 pub mod vault;
 pub mod verified;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;

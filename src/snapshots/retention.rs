@@ -54,6 +54,8 @@ pub struct Candidate {
     pub sound: bool,
     /// Who holds it at the moment.
     pub held_by: Option<String>,
+    /// Whether it was made before something was destroyed, and not as a backup.
+    pub safety: bool,
 }
 
 /// A snapshot and why it is kept; no reason means that it goes.
@@ -66,7 +68,8 @@ pub struct Judged {
 }
 
 /// Judges the snapshots of one tenant, newest first. Whatever the policy says, the newest that was verified is
-/// kept, or the newest while none was; so is one that somebody holds.
+/// kept, or the newest while none was; so is one that somebody holds. A safety copy takes no backup's place: it goes
+/// when nobody holds it any more, unless a tag or its age keeps it.
 pub fn judge(candidates: &[Candidate], policy: &Policy, now: Timestamp) -> Vec<Judged> {
     let mut sorted: Vec<&Candidate> = candidates.iter().collect();
     sorted.sort_by_key(|candidate| std::cmp::Reverse((candidate.taken_at, candidate.id.clone())));
@@ -77,9 +80,14 @@ pub fn judge(candidates: &[Candidate], policy: &Policy, now: Timestamp) -> Vec<J
             found.reasons.push(reason);
         }
     };
-    match sorted.iter().position(|candidate| candidate.sound) {
+    let is_backup = |candidate: &&Candidate| !candidate.safety;
+    match sorted.iter().position(|candidate| candidate.sound && !candidate.safety) {
         Some(place) => keep(place, "the newest that was verified".to_owned()),
-        None => keep(0, "the newest, and none was verified".to_owned()),
+        None => {
+            if let Some(place) = sorted.iter().position(is_backup) {
+                keep(place, "the newest, and none was verified".to_owned());
+            }
+        }
     }
     for (place, candidate) in sorted.iter().enumerate() {
         if let Some(by) = &candidate.held_by {
@@ -94,7 +102,7 @@ pub fn judge(candidates: &[Candidate], policy: &Policy, now: Timestamp) -> Vec<J
     }
     for (name, wanted, period) in periods(policy) {
         let mut taken = BTreeSet::new();
-        for (place, candidate) in sorted.iter().enumerate() {
+        for (place, candidate) in sorted.iter().enumerate().filter(|(_, candidate)| is_backup(candidate)) {
             if taken.len() >= usize::try_from(wanted).unwrap_or(usize::MAX) {
                 break;
             }
@@ -142,6 +150,7 @@ mod tests {
             tags: BTreeSet::new(),
             sound: false,
             held_by: None,
+            safety: false,
         }
     }
 
@@ -203,6 +212,19 @@ mod tests {
         candidates[1].tags.insert("keep".into());
         let policy = Policy { tags: ["keep".to_owned()].into(), ..Policy::default() };
         assert_eq!(kept(&candidates, &policy), ["10-31T12:00", "11-16T12:00", "12-31T23:00"]);
+    }
+
+    #[test]
+    fn a_safety_copy_takes_no_backups_place_and_stays_while_it_is_held() {
+        let mut candidates = all();
+        let newest = candidates.len() - 1;
+        candidates[newest].safety = true;
+        candidates[newest].sound = true;
+        assert_eq!(kept(&candidates, &Policy::default()), ["11-23T08:10"]);
+        assert_eq!(kept(&candidates, &Policy { last: 1, ..Policy::default() }), ["11-23T08:10"]);
+        assert_eq!(kept(&candidates, &Policy { daily: 2, ..Policy::default() }), ["11-22T20:00", "11-23T08:10"]);
+        candidates[newest].held_by = Some("the safety copy of a run".into());
+        assert_eq!(kept(&candidates, &Policy::default()), ["11-23T08:10", "11-23T08:50"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod kills;
 
 use std::process::{Command, Stdio};
 
-use crate::support::{Engine, Output, Site, backups, on_both_engines, words};
+use crate::support::{Engine, Site, backups, on_both_engines, words};
 use backups::{assert_same, contents, create, run};
 
 const WRITERS: usize = 4;
@@ -126,17 +126,6 @@ fn far_fewer_rows_are_a_finding(site: &Site) {
     run(site, "backup verify --tenant acme").code(0);
 }
 
-/// A command whose files cannot grow beyond some KiB: what a full disk looks like to a writer.
-fn starved(site: &Site, blocks: u32, line: &str) -> Output {
-    let fixtool = site.command();
-    let mut command = Command::new("bash");
-    command.current_dir(site.work()).env_clear();
-    command.envs(fixtool.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" {line}");
-    command.arg("-c").arg(script).arg(fixtool.get_program());
-    site.start(command).wait()
-}
-
 #[test]
 fn a_full_disk_is_told_and_nothing_half_written_stays() {
     let site = Site::postgres();
@@ -145,7 +134,7 @@ fn a_full_disk_is_told_and_nothing_half_written_stays() {
     words::load(&site, &file, "acme", "users").code(0);
     let lines = ["backup create --tenant acme", "backup create --tenant acme --output-path out --archive tar"];
     for line in lines {
-        starved(&site, 32, line).code(1).says(&["large"]);
+        backups::starved(&site, 32, line).code(1).says(&["large"]);
     }
     assert_eq!(backups::listed(&site, "acme"), [""; 0]);
     let left: Vec<_> = crate::support::site::files_below(&site.path("out"));

@@ -13,7 +13,7 @@ fn snapshots_are_listed_also_of_tenants_that_are_gone(site: &Site) {
     let first = create(site, "acme", "");
     let second = create(site, "acme", "--backup-type incremental --tag before-launch");
     let other = create(site, "beta", "--compression gzip");
-    run(site, "tenant drop acme --confirm acme").code(0);
+    run(site, "tenant drop acme --no-safety-backup --confirm acme").code(0);
 
     let list = run(site, "backup list -o json").code(0).json();
     let field = |name: &str| -> Vec<String> {

@@ -18,7 +18,57 @@ pub struct CredentialInfo {
     pub set_at: String,
 }
 
+/// One generation of a credential, as it lies in the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedCredential {
+    /// What may be told of it.
+    #[serde(flatten)]
+    pub info: CredentialInfo,
+    /// The secret, sealed with age and armored.
+    pub sealed: String,
+}
+
 impl Catalog {
+    /// Every generation of each credential of a tenant.
+    pub async fn sealed_credentials(&self, tenant: &TenantId) -> Result<Vec<SealedCredential>, CatalogError> {
+        let Some(read) = self.read().await? else { return Ok(Vec::new()) };
+        let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+        let rows = query.order_by_asc(Column::Name).order_by_asc(Column::Generation).all(&read).await?;
+        let told = |row: Model| SealedCredential {
+            info: CredentialInfo {
+                name: row.name,
+                generation: u64::try_from(row.generation).unwrap_or_default(),
+                set_at: row.created_at,
+            },
+            sealed: row.sealed,
+        };
+        Ok(rows.into_iter().map(told).collect())
+    }
+
+    /// Puts back what [`sealed_credentials`](Self::sealed_credentials) gave, all or none; what is there stays as it is.
+    pub async fn put_back_credentials(
+        &self,
+        tenant: &TenantId,
+        credentials: &[SealedCredential],
+    ) -> Result<(), CatalogError> {
+        let known = self.sealed_credentials(tenant).await?;
+        let is_known = |one: &SealedCredential| {
+            known.iter().any(|other| (&other.info.name, other.info.generation) == (&one.info.name, one.info.generation))
+        };
+        let write = self.write().await?;
+        for one in credentials.iter().filter(|one| !is_known(one)) {
+            let row = Model {
+                tenant: tenant.to_string(),
+                name: one.info.name.clone(),
+                generation: i64::try_from(one.info.generation).unwrap_or(i64::MAX),
+                sealed: one.sealed.clone(),
+                created_at: one.info.set_at.clone(),
+            };
+            Entity::insert(row.into_active_model().reset_all()).exec_without_returning(&write).await?;
+        }
+        Ok(write.commit().await?)
+    }
+
     /// The current generation of each credential of a tenant, by name.
     pub async fn credentials(&self, tenant: &TenantId) -> Result<Vec<CredentialInfo>, CatalogError> {
         let Some(read) = self.read().await? else { return Ok(Vec::new()) };

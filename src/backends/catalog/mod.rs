@@ -36,7 +36,7 @@ use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction, SqliteT
 use sea_orm::{TransactionOptions, TransactionTrait};
 use tokio::sync::OnceCell;
 
-pub use credentials::CredentialInfo;
+pub use credentials::{CredentialInfo, SealedCredential};
 pub use error::CatalogError;
 pub use marks::SourceMark;
 

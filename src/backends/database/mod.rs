@@ -11,6 +11,7 @@ pub mod connect;
 pub mod ddl;
 pub mod error;
 pub mod instant;
+pub mod joint;
 pub mod load;
 pub mod own_tables;
 pub mod postgres;
@@ -203,6 +204,10 @@ pub trait Writer: Reader {
         fresh: &Namespace,
         old: &Namespace,
     ) -> Result<(), DatabaseError>;
+
+    /// Carries out steps in one transaction that sees both namespaces, all or none; the rows that each of them changed. See
+    /// [`joint`].
+    async fn jointly(&self, pair: &joint::Pair, steps: &[joint::JointStep]) -> Result<Vec<u64>, DatabaseError>;
 
     /// Fills a table with lines, in one transaction. See [`refill`].
     async fn refill(&self, spec: &RefillSpec, lines: mpsc::Receiver<Refill>) -> Result<u64, DatabaseError>;

@@ -4,9 +4,9 @@
 //! the whole server while tenants belong to a database, so the names end in a part of the site's identity: two
 //! installations on one server that both have a tenant `acme` never share its rights.
 
-use super::own_tables;
 use super::quote::{identifier, literal, qualified};
-use crate::model::{Engine, Namespace};
+use super::{DatabaseError, Writer, own_tables};
+use crate::model::{Engine, Namespace, TenantRecord, TenantStatus};
 
 /// PostgreSQL cuts names off after so many bytes.
 const LONGEST: usize = 63;
@@ -20,6 +20,17 @@ pub struct TenantRoles {
     pub read_write: String,
     /// May read rows.
     pub read_only: String,
+}
+
+/// A member of one of them.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Member {
+    /// The role.
+    pub role: String,
+    /// Who is a member of it.
+    pub member: String,
+    /// Whether the member may add others.
+    pub admin: bool,
 }
 
 impl TenantRoles {
@@ -125,6 +136,27 @@ impl TenantRoles {
         self.all().into_iter().map(remove).collect()
     }
 
+    /// A query for the members of the roles: role, member, and whether the member may add others.
+    pub fn members(&self) -> String {
+        let names = self.all().map(literal).join(", ");
+        format!(
+            "SELECT r.rolname::text, m.rolname::text, a.admin_option FROM pg_catalog.pg_auth_members a \
+             JOIN pg_catalog.pg_roles r ON r.oid = a.roleid JOIN pg_catalog.pg_roles m ON m.oid = a.member \
+             WHERE r.rolname IN ({names}) AND m.rolname <> current_user ORDER BY 1, 2"
+        )
+    }
+
+    /// Statements that make these members of the roles again. Roles of anything else are left alone, and so are
+    /// members that the server does not know any more.
+    pub fn enrol(&self, members: &[Member]) -> Vec<String> {
+        let own = members.iter().filter(|one| self.all().contains(&one.role.as_str()));
+        let grant = |one: &Member| {
+            let admin = if one.admin { " WITH ADMIN OPTION" } else { "" };
+            format!("GRANT {} TO {}{admin}", identifier(&one.role), identifier(&one.member))
+        };
+        own.map(|one| if_exists(&one.member, &grant(one))).collect()
+    }
+
     /// Statements that give the roles the names of another namespace.
     pub fn rename(&self, to: &Self) -> Vec<String> {
         let rename = |(from, to): (&str, &str)| {
@@ -137,6 +169,27 @@ impl TenantRoles {
 /// Whether an engine has roles.
 pub fn has_roles(engine: Engine) -> bool {
     engine == Engine::Postgres
+}
+
+/// Gives the tenant's roles their rights in a namespace, whatever it is called at the moment.
+///
+/// # Errors
+/// If the server refuses it.
+pub async fn admit(
+    database: &dyn Writer,
+    tenant: &TenantRecord,
+    (namespace, site): (&Namespace, &str),
+) -> Result<(), DatabaseError> {
+    if !has_roles(database.engine()) {
+        return Ok(());
+    }
+    let roles = TenantRoles::of(&tenant.namespace, site);
+    let mut statements = roles.create();
+    statements.extend(roles.grant(namespace));
+    if tenant.status == TenantStatus::Suspended {
+        statements.extend(roles.lock_out(namespace));
+    }
+    database.execute(namespace, &statements).await
 }
 
 /// Statements about a role that are left out where it does not exist.

@@ -5,7 +5,7 @@ use crate::cli::fault::CommandResult;
 use crate::cli::run;
 use crate::cli::session::Session;
 use crate::console::{Page, Table};
-use crate::operations::backup::list::{List, Listed, View};
+use crate::operations::backup::list::{List, Listed, Told, View};
 use crate::snapshots::manifest::Kind;
 
 const EXAMPLES: &str = "Examples:
@@ -57,7 +57,7 @@ fn cells(snapshot: &Listed) -> Vec<String> {
     let mut cells = vec![snapshot.tenant.clone(), snapshot.id.clone()];
     match &snapshot.told {
         Some(told) => cells.extend([
-            if told.kind == Kind::Full { "full".to_owned() } else { "incremental".to_owned() },
+            kind(told).to_owned(),
             told.rows.to_string(),
             bytes(told.stored_bytes),
             if told.sealed { "yes".to_owned() } else { "no".to_owned() },
@@ -70,6 +70,15 @@ fn cells(snapshot: &Listed) -> Vec<String> {
         Some(checked) => format!("DAMAGED, {}", day(&checked.at)),
     });
     cells
+}
+
+/// What sort of snapshot it is. A safety copy is full, whatever it took over from others.
+fn kind(told: &Told) -> &'static str {
+    match (told.safety_copy, told.kind) {
+        (true, _) => "safety copy",
+        (false, Kind::Full) => "full",
+        (false, Kind::Incremental) => "incremental",
+    }
 }
 
 fn day(at: &str) -> &str {

@@ -12,13 +12,15 @@ use crate::operations::backup::which;
 const EXAMPLES: &str = "Examples:
   fixtool backup restore acme --dry-run
   fixtool backup restore 20261123T0915 --tenant acme-copy
+  fixtool backup restore 20261123T0915 --tables users,ai_sessions
   fixtool backup restore ./archives/acme_full_20261123T091500Z.tar.zst --tenant acme
 ";
 
 /// Restore a tenant from a snapshot
 ///
 /// It is restored beside the living tenant and compared with the snapshot. Only then do the two change places, in one
-/// transaction; the old one is kept, and 'fixtool op undo' brings it back.
+/// transaction; the old one is kept, and 'fixtool op undo' brings it back. With --tables, rows go over into the living tables in
+/// one transaction, and a safety copy of these tables is made first.
 #[derive(Debug, clap::Args)]
 #[command(before_long_help = EXAMPLES)]
 pub struct Args {
@@ -33,6 +35,9 @@ pub struct Args {
     /// The database that a new tenant goes to, as the configuration names it
     #[arg(long, value_name = "NAME")]
     on: Option<String>,
+    /// Only the rows of these tables, into the living tenant; separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "on")]
+    tables: Vec<String>,
     #[command(flatten)]
     plan: PlanFlags,
 }
@@ -53,7 +58,12 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
             Some(id) => id.clone(),
             None => which::owner(site.backups(), &what).await.map_err(Fault::from)?,
         };
-        Ok(vec![Restore::new(Request::new(what, id, args.on.clone()), site.site_id())])
+        let mut request = Request::new(what, id, args.on.clone());
+        if !args.tables.is_empty() {
+            request = request.of_tables(args.tables.iter().cloned());
+        }
+        request.no_safety_copy = args.plan.no_safety_backup;
+        Ok(vec![Restore::new(request, site.site_id())])
     })
     .await
 }

@@ -219,6 +219,7 @@ fn request(args: &Args, session: &Session, sources: &[Input], tenant: TenantId) 
         delete_missing: args.delete_missing,
         validate: !args.no_validate_data,
         keep_cache: args.keep_cache,
+        no_safety_copy: args.plan.no_safety_backup,
     }
 }
 

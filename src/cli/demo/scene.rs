@@ -140,7 +140,9 @@ impl Scene {
         for tenant in &self.tenants {
             if self.exists(tenant).await? {
                 self.session.console.note(&format!("dropping what the demonstration made: tenant {tenant}"));
-                obey(&self.session, &["tenant", "drop", tenant.as_str(), "--confirm", tenant.as_str()]).await?;
+                // What was made up for a demonstration is nobody's loss.
+                let line = ["tenant", "drop", tenant.as_str(), "--confirm", tenant.as_str(), "--no-safety-backup"];
+                obey(&self.session, &line).await?;
             } else if let Some(run) = self.half_restored(tenant).await? {
                 self.session.console.note(&format!("removing what was restored of {tenant}"));
                 obey(&self.session, &["op", "undo", &run, "--yes", "--confirm", tenant.as_str()]).await?;

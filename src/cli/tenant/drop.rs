@@ -15,7 +15,8 @@ const EXAMPLES: &str = "Examples:
 
 /// Drop tenants with everything in them; wants their names
 ///
-/// The plan lists what is lost, table by table.
+/// The plan lists what is lost, table by table. A safety copy is made first, from which 'fixtool op undo' brings everything
+/// back.
 #[derive(Debug, clap::Args)]
 #[command(before_long_help = EXAMPLES)]
 pub struct Args {
@@ -43,12 +44,14 @@ impl Rebuild for Drop {
 /// Runs it.
 pub async fn run(args: Args, session: &Session) -> CommandResult {
     let (mut selection, keep_data) = (args.selection, args.keep_data);
+    let no_safety_copy = args.plan.no_safety_backup;
     selection.tenant.extend(args.ids);
     let target_named = selection.names_a_target();
     let flags = RunFlags { plan: args.plan, fleet: args.fleet, target_named };
     run::operation(session, &flags, async |site| {
         let tenants = session.tenants(&selection).await?;
-        Ok(tenants.into_iter().map(|tenant| Drop::new(Request { id: tenant.id, keep_data }, site.site_id())).collect())
+        let request = |id| Request { id, keep_data, no_safety_copy };
+        Ok(tenants.into_iter().map(|tenant| Drop::new(request(tenant.id), site.site_id())).collect())
     })
     .await
 }

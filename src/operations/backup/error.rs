@@ -8,10 +8,12 @@ use thiserror::Error;
 use crate::backends::catalog::CatalogError;
 use crate::backends::database::DatabaseError;
 use crate::backends::sealing::KeyError;
-use crate::backends::site::{SiteError, database_failure};
-use crate::backends::storage::{FailureKind as StorageFailure, StorageError};
+use crate::backends::site::SiteError;
+use crate::backends::storage::StorageError;
 use crate::engine::{Failure, FailureKind, LedgerError};
 use crate::snapshots::SnapshotError;
+use crate::snapshots::error::Class;
+use crate::snapshots::safety::{Cause, SafetyError};
 
 /// Why a backup was not made, read or restored.
 #[derive(Debug, Error, Diagnostic)]
@@ -28,6 +30,10 @@ pub enum BackupError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The safety copy.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Safety(#[from] SafetyError),
     /// An increment needs something to rest on.
     #[error("there is no backup of '{tenant}' on which an increment could rest")]
     #[diagnostic(code(fixtool::backup::create::no_parent), help("make a full one first: leave --backup-type out"))]
@@ -55,7 +61,12 @@ pub enum BackupError {
     },
     /// A backup without structure makes no tenant.
     #[error("the snapshot {id} holds {holds} alone, and a tenant needs structure and rows")]
-    #[diagnostic(code(fixtool::backup::restore::partial), help("choose a whole one: 'fixtool backup list'"))]
+    #[diagnostic(
+        code(fixtool::backup::restore::partial),
+        help(
+            "choose a whole one: 'fixtool backup list'; where the tenant lives, --tables brings single tables back into it"
+        )
+    )]
     NotWhole {
         /// The snapshot.
         id: String,
@@ -179,28 +190,29 @@ impl From<StorageError> for BackupError {
     }
 }
 
+fn kind_of(class: Class) -> FailureKind {
+    match class {
+        Class::Usage => FailureKind::Usage,
+        Class::Refused => FailureKind::Refused,
+        Class::Permission => FailureKind::Permission,
+        Class::Unreachable => FailureKind::Unreachable,
+        Class::Findings => FailureKind::Findings,
+        Class::Failed => FailureKind::Failed,
+    }
+}
+
 impl Failure for BackupError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Site(error) => error.kind(),
             Self::Ledger(error) => error.kind(),
-            Self::Snapshot(SnapshotError::Database(error)) => database_failure(error),
-            Self::Snapshot(SnapshotError::Storage(error)) => match error.kind() {
-                StorageFailure::Permission => FailureKind::Permission,
-                StorageFailure::Unreachable => FailureKind::Unreachable,
-                _ => FailureKind::Failed,
+            Self::Snapshot(error) => kind_of(error.class()),
+            Self::Safety(error) => match error.cause() {
+                Cause::Site(error) => error.kind(),
+                Cause::Snapshot { class, .. } => kind_of(class),
             },
-            Self::Snapshot(
-                SnapshotError::Unknown { .. }
-                | SnapshotError::Ambiguous { .. }
-                | SnapshotError::NobodyToSealFor
-                | SnapshotError::UnknownTable { .. },
-            )
-            | Self::None { .. } => FailureKind::Usage,
-            Self::FewRows { .. }
-            | Self::Damage { .. }
-            | Self::Moved { .. }
-            | Self::Snapshot(SnapshotError::Damaged { .. } | SnapshotError::Part { .. }) => FailureKind::Findings,
+            Self::None { .. } => FailureKind::Usage,
+            Self::FewRows { .. } | Self::Damage { .. } | Self::Moved { .. } => FailureKind::Findings,
             Self::NoPolicy { .. }
             | Self::NoParent { .. }
             | Self::NotWhole { .. }
@@ -208,7 +220,7 @@ impl Failure for BackupError {
             | Self::InTheWay { .. }
             | Self::OtherPlacement { .. }
             | Self::Exists { .. } => FailureKind::Refused,
-            Self::Snapshot(_) | Self::File { .. } => FailureKind::Failed,
+            Self::File { .. } => FailureKind::Failed,
         }
     }
 
@@ -216,8 +228,11 @@ impl Failure for BackupError {
         match self {
             Self::Site(error) => error.is_transient(),
             Self::Ledger(error) => error.is_transient(),
-            Self::Snapshot(SnapshotError::Database(error)) => error.is_transient(),
-            Self::Snapshot(SnapshotError::Storage(error)) => error.kind() == StorageFailure::Unreachable,
+            Self::Snapshot(error) => error.is_transient(),
+            Self::Safety(error) => match error.cause() {
+                Cause::Site(error) => error.is_transient(),
+                Cause::Snapshot { transient, .. } => transient,
+            },
             _ => false,
         }
     }

@@ -3,8 +3,6 @@
 pub mod create;
 pub mod error;
 pub mod keygen;
-
-mod beside;
 pub mod list;
 pub mod prune;
 pub mod restore;

@@ -4,20 +4,10 @@ use std::sync::Arc;
 
 use crate::engine::StepContext;
 use crate::snapshots::take::Watch;
-
-struct OfStep(StepContext);
-
-impl Watch for OfStep {
-    fn advance(&self, bytes: u64) {
-        self.0.advance(bytes);
-    }
-
-    fn stopped(&self) -> bool {
-        self.0.is_cancelled()
-    }
-}
+use crate::snapshots::watch;
 
 /// Tells the step how far it came, and asks it whether to stop.
 pub fn of(step: &StepContext) -> Arc<dyn Watch> {
-    Arc::new(OfStep(step.clone()))
+    let (meter, ending) = (step.clone(), step.clone());
+    watch::by(move |bytes| meter.advance(bytes), move || ending.is_cancelled())
 }

@@ -1,6 +1,7 @@
 //! What tests of backups do again and again: a tenant with children, its contents, its snapshots.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -127,4 +128,27 @@ pub fn namespaces_beside(site: &Site) -> Vec<String> {
             .filter(|name| name.starts_with("fixtool_") && Path::new(name).extension().is_some_and(|end| end == "db"))
             .collect(),
     }
+}
+
+/// A command whose files cannot grow beyond some KiB: what a full disk looks like to a writer.
+pub fn starved(site: &Site, blocks: u32, line: &str) -> Output {
+    let fixtool = site.command();
+    let mut command = Command::new("bash");
+    command.current_dir(site.work()).env_clear();
+    command.envs(fixtool.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" {line}");
+    command.arg("-c").arg(script).arg(fixtool.get_program());
+    site.start(command).wait()
+}
+
+/// The safety copies that are listed: whose they are, their rows, their tables where these are not all.
+pub fn safety_copies(site: &Site) -> Vec<(String, u64, Option<Vec<String>>)> {
+    let list = run(site, "backup list -o json").code(0).json();
+    let safety = |one: &&Value| one["told"]["safety_copy"] == true;
+    let told = |one: &Value| {
+        let tables = one["told"]["only_tables"].as_array();
+        let tables = tables.map(|all| all.iter().map(|name| name.as_str().expect("a name").to_owned()).collect());
+        (one["tenant"].as_str().expect("a tenant").to_owned(), one["told"]["rows"].as_u64().expect("rows"), tables)
+    };
+    list["snapshots"].as_array().expect("snapshots").iter().filter(safety).map(told).collect()
 }

@@ -9,6 +9,7 @@ mod error;
 mod exchange;
 mod instant;
 mod introspect;
+mod joint;
 mod keys;
 pub mod load;
 mod probe;

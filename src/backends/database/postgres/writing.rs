@@ -10,6 +10,7 @@ use super::error::translate;
 use super::introspect::{TABLES, settle};
 use super::{Postgres, load};
 use crate::backends::database::ddl::Stages;
+use crate::backends::database::joint::{JointStep, Pair};
 use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
 use crate::backends::database::quote::{identifier, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind, Reader, Refill, RefillSpec, Writer, own_tables};
@@ -77,6 +78,10 @@ impl Writer for Postgres {
         old: &Namespace,
     ) -> Result<(), DatabaseError> {
         self.exchange(living, fresh, old).await
+    }
+
+    async fn jointly(&self, pair: &Pair, steps: &[JointStep]) -> Result<Vec<u64>, DatabaseError> {
+        self.jointly(pair, steps).await
     }
 
     async fn refill(&self, spec: &RefillSpec, lines: mpsc::Receiver<Refill>) -> Result<u64, DatabaseError> {

@@ -5,6 +5,7 @@ mod exchange;
 mod files;
 mod instant;
 mod introspect;
+mod joint;
 pub mod load;
 mod reading;
 pub mod rebuild;

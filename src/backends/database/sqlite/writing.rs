@@ -14,6 +14,7 @@ use super::files::{io_error, missing};
 use super::session::beside;
 use super::{Sqlite, load, translate};
 use crate::backends::database::ddl::Stages;
+use crate::backends::database::joint::{JointStep, Pair};
 use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
 use crate::backends::database::{
     Access, DatabaseError, DatabaseErrorKind, Reader, Refill, RefillSpec, Writer, own_tables,
@@ -86,6 +87,10 @@ impl Writer for Sqlite {
         old: &Namespace,
     ) -> Result<(), DatabaseError> {
         self.exchange(living, fresh, old).await
+    }
+
+    async fn jointly(&self, pair: &Pair, steps: &[JointStep]) -> Result<Vec<u64>, DatabaseError> {
+        self.jointly(pair, steps).await
     }
 
     async fn refill(&self, spec: &RefillSpec, lines: mpsc::Receiver<Refill>) -> Result<u64, DatabaseError> {

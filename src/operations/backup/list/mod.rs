@@ -62,6 +62,11 @@ pub struct Told {
     pub sealed: bool,
     /// The words it is kept by.
     pub tags: Vec<String>,
+    /// Whether an operation made it before it destroyed something, and not somebody as a backup.
+    pub safety_copy: bool,
+    /// The tables that it holds, where these are not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_tables: Option<Vec<String>>,
 }
 
 /// A verification.

@@ -9,7 +9,7 @@ use crate::operations::backup::BackupError;
 use crate::snapshots::repository::SnapshotEntry;
 use crate::snapshots::vault::Vault;
 use crate::snapshots::verified::Verified;
-use crate::snapshots::{Keys, Manifest, SnapshotId};
+use crate::snapshots::{Keys, Manifest, SnapshotId, safety};
 
 /// What is known of one tenant.
 struct Known {
@@ -60,6 +60,8 @@ pub fn told(manifest: &Manifest) -> Told {
         raw_bytes: manifest.raw_bytes(),
         stored_bytes: manifest.stored_bytes(),
         sealed: manifest.encryption.is_some(),
+        safety_copy: manifest.tags.contains(safety::TAG),
+        only_tables: manifest.scope.tables.as_ref().map(|tables| tables.iter().cloned().collect()),
         tags: manifest.tags.iter().filter(|tag| !tag.starts_with("run:")).cloned().collect(),
     }
 }

@@ -22,7 +22,7 @@ pub(super) async fn perform(
             let now = Instant::now();
             let pins = vault.repository().pins(&request.id).await?;
             if pins.iter().any(|(_, pin)| pin.snapshot == *snapshot && pin.holds_at(now)) {
-                outcome.notes.push(format!("{snapshot} is being read, so it is kept"));
+                outcome.notes.push(format!("{snapshot} is held by somebody now, so it is kept"));
                 outcome.count("kept", 1);
                 return Ok(outcome);
             }

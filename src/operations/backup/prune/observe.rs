@@ -9,11 +9,12 @@ use crate::backends::site::SiteReader;
 use crate::engine::ledger::RunFilter;
 use crate::engine::{Fingerprint, Ledger as _, chain};
 use crate::model::{Namespace, TenantRecord};
-use crate::operations::backup::{BackupError, beside};
+use crate::operations::backup::BackupError;
 use crate::snapshots::garbage::GRACE;
 use crate::snapshots::retention::{Candidate, Judged, Policy, judge};
 use crate::snapshots::vault::Vault;
 use crate::snapshots::{Instant, SnapshotId};
+use crate::snapshots::{beside, safety};
 
 /// What was seen.
 #[derive(Debug, Clone)]
@@ -57,6 +58,7 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
         candidates.push(Candidate {
             taken_at: manifest.taken_at.0,
             tags: manifest.tags.clone(),
+            safety: manifest.tags.contains(safety::TAG),
             sound: verified.get(&entry.id).is_some_and(crate::snapshots::verified::Verified::is_sound),
             held_by: pin.map(|(_, pin)| pin.by.clone()),
             id: entry.id,

@@ -1,22 +1,21 @@
 //! Carries out the steps of `backup restore`. Each may be carried out again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::places;
 use super::plan::{Action, Way};
+use super::{places, rows};
 use crate::backends::catalog::now;
-use crate::backends::database::Writer;
-use crate::backends::database::roles::{TenantRoles, has_roles};
+use crate::backends::database::roles::{TenantRoles, admit, has_roles};
 use crate::backends::site::SiteWriter;
 use crate::engine::{Action as _, Outcome, StepContext};
-use crate::model::{Namespace, TenantRecord, TenantStatus};
+use crate::model::{Namespace, TenantRecord};
 use crate::operations::backup::which::Found;
-use crate::operations::backup::{BackupError, beside, watch, which};
-use crate::snapshots::Instant;
+use crate::operations::backup::{BackupError, watch, which};
+use crate::rules::check_sql;
 use crate::snapshots::bring::Bring;
 use crate::snapshots::pins::{Hold, Pin};
 use crate::snapshots::vault::Vault;
+use crate::snapshots::{Instant, beside};
 
 /// Keys that are built at once: sorting takes memory on the server.
 const KEYS_AT_ONCE: usize = 2;
@@ -24,13 +23,20 @@ const KEYS_AT_ONCE: usize = 2;
 pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
     let outcome = match action {
         Action::Fill { way, table, .. } => return fill(way, table, site, step).await,
+        Action::SafetyCopy { tenant, foreseen } => {
+            return rows::keep(&site.tenant(tenant).await?, foreseen, (site, step)).await;
+        }
+        Action::ReplaceRows { way, tables, .. } => return rows::replace(way, tables, (site, step)).await,
+        Action::RowsBack { tenant, foreseen } => {
+            return rows::back(&site.tenant(tenant).await?, foreseen, (site, step)).await;
+        }
         Action::MakeRoom { way, tables } => {
             hold(way, site, step).await?;
-            beside::make_room(&bring(way, site, step).await?).await?;
+            beside::make_room(&bring(way, site, step).await?, check_sql).await?;
             Outcome::default().with("tables", *tables)
         }
         Action::Finish { way } => {
-            beside::finish(&bring(way, site, step).await?, KEYS_AT_ONCE).await?;
+            beside::finish(&bring(way, site, step).await?, check_sql, KEYS_AT_ONCE).await?;
             Outcome::default()
         }
         Action::Compare { way, table, .. } => {
@@ -125,31 +131,13 @@ async fn clear(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Outco
     Ok(Outcome::default().with("namespaces", u64::from(existed)))
 }
 
-/// Gives the tenant's roles their rights in a namespace, whatever it is called at the moment.
-async fn grant(
-    database: &Arc<dyn Writer>,
-    tenant: &TenantRecord,
-    (namespace, site): (&Namespace, &str),
-) -> Result<(), BackupError> {
-    if !has_roles(database.engine()) {
-        return Ok(());
-    }
-    let roles = TenantRoles::of(&tenant.namespace, site);
-    let mut statements = roles.create();
-    statements.extend(roles.grant(namespace));
-    if tenant.status == TenantStatus::Suspended {
-        statements.extend(roles.lock_out(namespace));
-    }
-    Ok(database.execute(namespace, &statements).await?)
-}
-
 async fn exchange(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
     let database = site.database(&way.tenant.placement).await?;
     let places = places::of(step);
     let living = &way.tenant.namespace;
     // Done already, by a try whose answer was lost.
     if !database.namespace_exists(&places.old).await? {
-        grant(&database, &way.tenant, (&places.fresh, site.site_id())).await?;
+        admit(&*database, &way.tenant, (&places.fresh, site.site_id())).await?;
         database.exchange_namespaces(living, &places.fresh, &places.old).await?;
     }
     if has_roles(database.engine()) {
@@ -174,7 +162,7 @@ async fn exchange_back(
     // A run that was stopped before its exchange has nothing to put back.
     let kept = database.namespace_exists(&places.old).await?;
     if kept {
-        grant(&database, before, (&places.old, site.site_id())).await?;
+        admit(&*database, before, (&places.old, site.site_id())).await?;
         database.exchange_namespaces(&before.namespace, &places.old, &places.fresh).await?;
     }
     site.catalog().update_tenant(before).await?;
@@ -185,7 +173,7 @@ async fn exchange_back(
 
 async fn register(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
     let database = site.database(&way.tenant.placement).await?;
-    grant(&database, &way.tenant, (&way.tenant.namespace, site.site_id())).await?;
+    admit(&*database, &way.tenant, (&way.tenant.namespace, site.site_id())).await?;
     let source = which::open(site.backups(), &way.found).await?;
     let catalog = site.catalog();
     let mut outcome = Outcome::default();

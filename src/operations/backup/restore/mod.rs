@@ -4,13 +4,16 @@ mod apply;
 mod observe;
 mod places;
 mod plan;
+mod rows;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use observe::Snapshot;
 pub use plan::Action;
+pub use rows::{Replaced, Single};
 
 use super::BackupError;
 use crate::backends::site::{SiteReader, SiteWriter};
@@ -26,6 +29,12 @@ pub struct Request {
     pub id: TenantId,
     /// The database that it goes to; where the tenant lives, or lived, by default.
     pub placement: Option<String>,
+    /// Only these tables, into the living tenant.
+    #[serde(default)]
+    pub tables: Option<BTreeSet<String>>,
+    /// Whether these go without a safety copy.
+    #[serde(default)]
+    pub no_safety_copy: bool,
 }
 
 impl Request {
@@ -33,7 +42,21 @@ impl Request {
     pub fn new(what: String, id: TenantId, placement: Option<String>) -> Self {
         let path = PathBuf::from(&what);
         let whole = path.is_file().then(|| path.canonicalize().ok()).flatten();
-        Self { what: whole.map_or(what, |path| path.display().to_string()), id, placement }
+        Self {
+            what: whole.map_or(what, |path| path.display().to_string()),
+            id,
+            placement,
+            tables: None,
+            no_safety_copy: false,
+        }
+    }
+}
+
+impl Request {
+    /// Only these tables, into the living tenant.
+    #[must_use]
+    pub fn of_tables(self, tables: impl IntoIterator<Item = String>) -> Self {
+        Self { tables: Some(tables.into_iter().collect()), ..self }
     }
 }
 

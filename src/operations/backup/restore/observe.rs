@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Request;
+use super::rows::{self, Single};
 use crate::backends::database::TableStats;
 use crate::backends::site::SiteReader;
 use crate::engine::{Fingerprint, chain};
@@ -12,6 +13,7 @@ use crate::operations::backup::BackupError;
 use crate::operations::backup::which::{self, Found};
 use crate::snapshots::Manifest;
 use crate::snapshots::manifest::Content;
+use crate::snapshots::safety::Foreseen;
 
 /// What was seen.
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub struct Snapshot {
     pub engines: (Engine, Engine),
     /// The site, which names roles.
     pub site: String,
+    /// Single tables, where these are wanted only.
+    pub single: Option<Single>,
 }
 
 impl Fingerprint for Snapshot {
@@ -40,7 +44,9 @@ impl Fingerprint for Snapshot {
             let rows: Vec<_> = tables.iter().map(|table| json!([table.table, table.rows])).collect();
             json!([tenant, rows])
         });
-        chain::digest(&json!([self.found, self.id, living]))
+        let tables = self.single.as_ref().map(|single| &single.tables);
+        let place = self.single.as_ref().and_then(|single| single.safety.as_ref()).map(Foreseen::place);
+        chain::digest(&json!([self.found, self.id, living, tables, place]))
     }
 }
 
@@ -50,8 +56,12 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
     let manifest = source.manifest();
     source.keys().all_at_hand(manifest)?;
     let model = &manifest.model;
-    whole(source.id().as_str(), manifest, model.tables.len())?;
-    let living = reader.catalog().tenant(&request.id).await?;
+    let living = if request.tables.is_some() {
+        Some(reader.tenant(&request.id).await?)
+    } else {
+        whole(source.id().as_str(), manifest, model.tables.len())?;
+        reader.catalog().tenant(&request.id).await?
+    };
     let recorded = manifest.record()?;
     let placement = match (&request.placement, &living) {
         (Some(wanted), _) => wanted.clone(),
@@ -67,6 +77,10 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
     if living.is_none() && database.namespace_exists(&namespace).await? {
         return Err(BackupError::InTheWay { namespace: namespace.to_string() });
     }
+    let single = match (&request.tables, &living) {
+        (Some(wanted), Some(tenant)) => Some(rows::observe(request, reader, (manifest, tenant, wanted)).await?),
+        _ => None,
+    };
     let after = after(request, (recorded, living.as_ref()), (&namespace, &placement), &fingerprint(model));
     known_pack(reader, &after)?;
     let living = match living {
@@ -87,6 +101,7 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
         found,
         after,
         living,
+        single,
     })
 }
 
@@ -110,6 +125,10 @@ fn after(
     (namespace, placement): (&Namespace, &str),
     fingerprint: &str,
 ) -> TenantRecord {
+    // Single tables change nothing of what the tenant is.
+    if let (Some(tenant), Some(_)) = (living, &request.tables) {
+        return tenant.clone();
+    }
     let base = living.cloned().unwrap_or_else(|| TenantRecord { status: TenantStatus::Active, ..recorded.clone() });
     TenantRecord {
         id: request.id.clone(),

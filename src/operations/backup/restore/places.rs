@@ -3,7 +3,7 @@
 
 use crate::engine::StepContext;
 use crate::model::Namespace;
-use crate::operations::backup::beside;
+use crate::snapshots::beside;
 
 /// Where a snapshot goes, and what becomes of the living namespace.
 #[derive(Debug, Clone)]

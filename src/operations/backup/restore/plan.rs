@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::Snapshot;
+use super::rows::{self, Replaced};
 use crate::engine::{Draft, Effect, Size, Step, Undo, Unit};
-use crate::model::{Engine, TenantRecord};
+use crate::model::{Engine, TenantId, TenantRecord};
 use crate::operations::backup::which::Found;
+use crate::snapshots::safety::Foreseen;
 
 /// Which snapshot goes where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,29 @@ pub struct Way {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
+    /// The rows of single tables as they are now are put into the repository first.
+    SafetyCopy {
+        /// The tenant.
+        tenant: TenantId,
+        /// What is copied, and where to.
+        foreseen: Foreseen,
+    },
+    /// The rows of single tables become what they are in the snapshot.
+    ReplaceRows {
+        /// Which snapshot goes where.
+        way: Way,
+        /// The tables.
+        tables: Vec<Replaced>,
+        /// The step that made the safety copy.
+        copy: Option<u32>,
+    },
+    /// They become what they were: from the safety copy.
+    RowsBack {
+        /// The tenant.
+        tenant: TenantId,
+        /// What was copied, and where to.
+        foreseen: Foreseen,
+    },
     /// A fresh namespace with tables that have no rows and no keys.
     MakeRoom {
         /// Which snapshot goes where.
@@ -88,6 +113,13 @@ pub enum Action {
 impl crate::engine::Action for Action {
     fn describe(&self) -> String {
         match self {
+            Self::SafetyCopy { foreseen, .. } => foreseen.describe(),
+            Self::ReplaceRows { tables, .. } => {
+                let names: Vec<String> =
+                    tables.iter().map(|one| format!("{} ({} rows, then {})", one.table, one.now, one.then)).collect();
+                format!("make {} what they are in the snapshot", names.join(", "))
+            }
+            Self::RowsBack { .. } => "bring the rows back from the safety copy".to_owned(),
             Self::MakeRoom { tables, way } if way.beside => format!("make {tables} tables beside the living ones"),
             Self::MakeRoom { tables, way } => format!("make {tables} tables in {}", way.tenant.namespace),
             Self::ClearRoom { .. } => "remove what was restored".to_owned(),
@@ -104,15 +136,29 @@ impl crate::engine::Action for Action {
 
     fn effect(&self) -> Effect {
         match self {
-            Self::MakeRoom { .. } | Self::Fill { .. } | Self::Finish { .. } | Self::Register { .. } => Effect::Adds,
+            Self::SafetyCopy { .. }
+            | Self::MakeRoom { .. }
+            | Self::Fill { .. }
+            | Self::Finish { .. }
+            | Self::Register { .. } => Effect::Adds,
             Self::Compare { .. } => Effect::Reads,
-            Self::Exchange { .. } | Self::ExchangeBack { .. } => Effect::Changes,
-            Self::ClearRoom { .. } | Self::Forget { .. } => Effect::Destroys,
+            Self::ReplaceRows { copy: Some(_), .. } | Self::Exchange { .. } | Self::ExchangeBack { .. } => {
+                Effect::Changes
+            }
+            Self::ClearRoom { .. } | Self::Forget { .. } | Self::ReplaceRows { .. } | Self::RowsBack { .. } => {
+                Effect::Destroys
+            }
         }
     }
 
     fn size(&self) -> Size {
         match self {
+            Self::SafetyCopy { foreseen, .. } | Self::RowsBack { foreseen, .. } => {
+                Size { amount: foreseen.amount(), unit: Unit::Bytes }
+            }
+            Self::ReplaceRows { tables, .. } => {
+                Size { amount: Some(tables.iter().map(|one| one.bytes).sum()), unit: Unit::Bytes }
+            }
             Self::Fill { bytes, .. } => Size { amount: Some(*bytes), unit: Unit::Bytes },
             Self::Compare { rows, .. } => Size { amount: Some(*rows), unit: Unit::Rows },
             _ => Size::items(1),
@@ -126,15 +172,38 @@ impl crate::engine::Action for Action {
                 Undo::Inverse(Self::ExchangeBack { way: way.clone(), before: before.clone() })
             }
             Self::Register { way } => Undo::Inverse(Self::Forget { way: way.clone() }),
-            Self::Fill { .. } | Self::Finish { .. } | Self::Compare { .. } => Undo::Nothing,
-            Self::ClearRoom { .. } | Self::ExchangeBack { .. } | Self::Forget { .. } => {
+            Self::ReplaceRows { copy: Some(step), .. } => Undo::SafetyCopy { step: *step },
+            Self::ReplaceRows { copy: None, .. } => {
+                Undo::Impossible { reason: "there is no safety copy of the rows that were there".to_owned() }
+            }
+            Self::SafetyCopy { .. } | Self::Fill { .. } | Self::Finish { .. } | Self::Compare { .. } => Undo::Nothing,
+            Self::ClearRoom { .. } | Self::ExchangeBack { .. } | Self::Forget { .. } | Self::RowsBack { .. } => {
                 Undo::Impossible { reason: "run the restore again instead".to_owned() }
             }
+        }
+    }
+
+    fn bring_back(&self) -> Option<Self> {
+        match self {
+            Self::SafetyCopy { tenant, foreseen } => {
+                Some(Self::RowsBack { tenant: tenant.clone(), foreseen: foreseen.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    fn losses(&self) -> Vec<String> {
+        match self {
+            Self::RowsBack { .. } => vec!["what was written to these tables since the restore".to_owned()],
+            _ => Vec::new(),
         }
     }
 }
 
 pub(super) fn decide(seen: &Snapshot) -> Draft<Action> {
+    if let Some(single) = &seen.single {
+        return rows::decide(seen, single);
+    }
     let way = Way { found: seen.found.clone(), tenant: seen.after.clone(), beside: seen.living.is_some() };
     let mut steps =
         vec![Step { stage: 0, action: Action::MakeRoom { way: way.clone(), tables: seen.tables.len() as u64 } }];

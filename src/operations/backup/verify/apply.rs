@@ -6,12 +6,13 @@ use super::{Action, Request};
 use crate::backends::sealing::KeyError;
 use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
-use crate::operations::backup::{BackupError, beside, watch};
+use crate::operations::backup::{BackupError, watch};
+use crate::rules::check_sql;
 use crate::snapshots::bring::Bring;
 use crate::snapshots::source::SnapshotSource;
 use crate::snapshots::vault::Vault;
 use crate::snapshots::verified::{self, Level};
-use crate::snapshots::{Instant, SnapshotError, SnapshotId};
+use crate::snapshots::{Instant, SnapshotError, SnapshotId, beside};
 
 pub(super) async fn perform(
     request: &Request,
@@ -138,7 +139,7 @@ impl Looking<'_> {
     }
 
     async fn compared(&mut self, bring: &Bring, drill: bool) -> Result<bool, BackupError> {
-        if drill && !beside::whole(bring, &self.step.run).await? {
+        if drill && !beside::whole(bring, check_sql, &self.step.run).await? {
             return Ok(true);
         }
         for table in &bring.source.manifest().tables {

@@ -4,15 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use super::error::LoadError;
-use super::observe::options_digest;
 use super::plan::{LoadAction, TableLoad};
 use super::reading::{self, Parcel, Reading, Totals};
 use super::refused;
 use super::rejects::RejectsFile;
 use super::request::{OnError, Request};
 use super::sources::{Matched, Opening, wanted_rules};
-use crate::backends::cache::CacheOutcome;
-use crate::backends::catalog::SourceMark;
 use crate::backends::database::load::{MissingSpec, Refused, UnloadSpec, Written};
 use crate::backends::database::{DatabaseErrorKind, LoadSession, LoadSpec, Reader, Writer};
 use crate::backends::site::SiteWriter;
@@ -36,20 +33,21 @@ pub async fn perform(
     match action {
         LoadAction::Load(load) => step.load(load).await,
         LoadAction::DeleteMissing { table, loaded_by, .. } => step.delete_missing(table, *loaded_by).await,
-        LoadAction::Unload { table, .. } => step.unload(table).await,
+        LoadAction::Unload { table, swept, .. } => step.unload(table, swept).await,
+        LoadAction::SafetyCopy { foreseen } => step.keep(foreseen).await,
         LoadAction::Settle { loads, invalidate_cache } => step.settle(loads, *invalidate_cache).await,
     }
 }
 
-struct Applying<'a> {
-    request: &'a Request,
-    clean: &'a Mutex<BTreeSet<String>>,
-    tenant: &'a TenantRecord,
-    database: Arc<dyn Writer>,
-    model: &'a Model,
+pub(super) struct Applying<'a> {
+    pub(super) request: &'a Request,
+    pub(super) clean: &'a Mutex<BTreeSet<String>>,
+    pub(super) tenant: &'a TenantRecord,
+    pub(super) database: Arc<dyn Writer>,
+    pub(super) model: &'a Model,
     rules: &'a RuleFile,
-    site: &'a SiteWriter,
-    context: &'a StepContext,
+    pub(super) site: &'a SiteWriter,
+    pub(super) context: &'a StepContext,
 }
 
 /// A load of one table under way.
@@ -318,7 +316,7 @@ impl Applying<'_> {
         Ok(Outcome::default().with("deleted", deleted))
     }
 
-    async fn unload(&self, table: &str) -> Result<Outcome, LoadError> {
+    async fn unload(&self, table: &str, swept: &[String]) -> Result<Outcome, LoadError> {
         let Some((run, step)) = self.context.undoes.clone() else {
             return Err(LoadError::Bug { message: "a load is taken back only by 'op undo'".to_owned() });
         };
@@ -326,7 +324,7 @@ impl Applying<'_> {
             namespace: self.tenant.namespace.clone(),
             table: table.to_owned(),
             definition: self.table(table)?.clone(),
-            run,
+            run: run.clone(),
             step,
         };
         let done = self.database.unload(&spec).await?;
@@ -335,33 +333,7 @@ impl Applying<'_> {
             outcome.count("kept", done.kept);
             outcome.notes.push(format!("{} rows of {table} were changed since the load and stay", done.kept));
         }
-        Ok(outcome)
-    }
-
-    async fn settle(&self, loads: &[TableLoad], cache: bool) -> Result<Outcome, LoadError> {
-        let site = self.site;
-        let mapping = options_digest(self.request, site.rules_of(self.tenant)?.as_deref())?;
-        let fingerprint = crate::model::fingerprint(self.model);
-        for load in loads {
-            // After rejects the table is not what the source says, and loading again is not idle.
-            if !self.clean.lock().is_ok_and(|clean| clean.contains(&load.table)) {
-                continue;
-            }
-            let mark = SourceMark {
-                source_digest: load.digest.clone(),
-                mapping_digest: mapping.clone(),
-                fingerprint: fingerprint.clone(),
-                mark: self.database.table_mark(&self.tenant.namespace, &load.table).await?,
-                counts: BTreeMap::new(),
-                run: self.context.run.clone(),
-            };
-            site.catalog().put_source_mark(&self.tenant.id, &load.table, &mark).await?;
-        }
-        self.context.advance(1);
-        let mut outcome = Outcome::default();
-        if cache {
-            cache_note(&site.cache().invalidate(&self.tenant.id).await, &mut outcome);
-        }
+        self.bring_swept((table, swept), &run, &mut outcome).await?;
         Ok(outcome)
     }
 }
@@ -373,13 +345,6 @@ fn interrupted(load: &TableLoad, session: &dyn LoadSession, counts: BTreeMap<Str
     }
     let note = format!("{}: stopped before its end; nothing was written, a resume begins anew", load.table);
     Outcome { interrupted: true, notes: vec![note], ..Outcome::default() }
-}
-
-fn cache_note(done: &CacheOutcome, outcome: &mut Outcome) {
-    if let CacheOutcome::Invalidated { keys } = done {
-        outcome.count("cache_keys_invalidated", *keys);
-    }
-    outcome.notes.extend(done.note());
 }
 
 impl Flow {

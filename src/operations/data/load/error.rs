@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::safety;
 use crate::backends::catalog::CatalogError;
 use crate::backends::database::DatabaseError;
 use crate::backends::sealing::SealingError;
@@ -9,6 +10,7 @@ use crate::backends::site::{SiteError, database_failure};
 use crate::engine::{Failure, FailureKind};
 use crate::formats::{RecordError, SourceError};
 use crate::rules::{CheckError, MappingError, PipelineError, RuleFileError};
+use crate::snapshots::safety::SafetyError;
 
 /// What can go wrong when data is loaded.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -17,6 +19,11 @@ pub enum LoadError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Site(#[from] SiteError),
+
+    /// The safety copy.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Safety(#[from] SafetyError),
 
     /// A source does not fit its table.
     #[error(transparent)]
@@ -332,6 +339,7 @@ impl Failure for LoadError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Site(error) => error.kind(),
+            Self::Safety(error) => safety::kind(error),
             Self::Database(error) => database_failure(error),
             Self::Source(SourceError::Unreadable { .. })
             | Self::UnknownDataType { .. }
@@ -363,6 +371,7 @@ impl Failure for LoadError {
         match self {
             Self::Database(error) => error.is_transient(),
             Self::Site(error) => error.is_transient(),
+            Self::Safety(error) => safety::is_transient(error),
             _ => false,
         }
     }

@@ -8,6 +8,8 @@
 //! | [`plan`] | the steps |
 //! | [`rehearse`] | what a dry run foresees beyond the plan |
 //! | [`apply`] | one step |
+//! | `safety` | what is copied before rows are changed, and comes back |
+//! | `settle` | the end |
 //! | [`reading`], [`shaper`], [`lookups`] | the thread that parses, maps, checks and encodes |
 //! | [`sealed`] | columns that are kept sealed |
 //! | [`rejects`], [`refused`] | the rejects file |
@@ -23,7 +25,9 @@ pub mod refused;
 pub mod rehearse;
 pub mod rejects;
 pub mod request;
+mod safety;
 pub mod sealed;
+mod settle;
 pub mod shaper;
 pub mod sources;
 pub mod spool;

@@ -1,8 +1,11 @@
 //! What the plan of a load rests on: the tenant, the sources' digests and headers, the tables' rows.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::error::LoadError;
+use super::plan;
 use super::request::{Input, Mode, Request};
 use super::sources::{self, Matched, Opening, wanted_rules};
 use crate::backends::catalog::SourceMark;
@@ -12,6 +15,7 @@ use crate::engine::Fingerprint;
 use crate::formats::digest_file;
 use crate::model::{Model, OnDelete, Pack, Row, Table, TenantRecord};
 use crate::rules::RuleFile;
+use crate::snapshots::safety::{Foreseen, Wanted, foresee};
 
 /// What was seen.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +26,9 @@ pub struct Seen {
     pub mapping: String,
     /// The tables, each with its source.
     pub tables: Vec<SeenTable>,
+    /// The safety copy that is going to be made.
+    #[serde(skip)]
+    pub safety: Option<Foreseen>,
 }
 
 /// One table and the source that goes into it.
@@ -55,6 +62,9 @@ pub struct SeenTable {
     pub missing: u64,
     /// Tables that point at this one.
     pub children: Vec<(String, OnDelete)>,
+    /// Tables whose rows go, or lose their reference, when rows of this one are deleted, however far away; and whether they have
+    /// a primary key, by which rows that come back are told from those that are there.
+    pub swept: BTreeMap<String, bool>,
     /// Remarks for people.
     pub notes: Vec<String>,
 }
@@ -62,7 +72,8 @@ pub struct SeenTable {
 impl Fingerprint for Seen {
     fn fingerprint(&self) -> String {
         // Plain data always has a JSON form.
-        let text = serde_json::to_vec(self).unwrap_or_default();
+        let place = self.safety.as_ref().map(Foreseen::place);
+        let text = serde_json::to_vec(&(self, place)).unwrap_or_default();
         blake3::hash(&text).to_hex().to_string()
     }
 }
@@ -87,7 +98,14 @@ pub async fn observe(request: &Request, site: &SiteReader) -> Result<Seen, LoadE
     if let Some(first) = tables.first_mut() {
         first.notes.extend(notes);
     }
-    Ok(Seen { model: fingerprint, mapping, tables })
+    let mut seen = Seen { model: fingerprint, mapping, tables, safety: None };
+    let touched = plan::touched(request, &seen);
+    if !touched.is_empty() && !request.no_safety_copy {
+        let names: Vec<String> = touched.iter().cloned().collect();
+        let stats = database.table_stats(&tenant.namespace, &names).await?;
+        seen.safety = Some(foresee(site, &tenant.id, Wanted::Tables(touched), &stats).await?);
+    }
+    Ok(seen)
 }
 
 /// A digest of what changes the rows that a source stands for, and what it is held to.
@@ -153,6 +171,7 @@ impl Looking<'_> {
             newest: table.newest.clone(),
             most_rows: self.row_limit(&one.table),
             children: children(self.model, &one.table),
+            swept: swept(self.model, &one.table),
             data_type: one.data_type,
             notes: later(&one.table, self.rules),
             table: one.table,
@@ -236,6 +255,23 @@ fn required(one: &Matched, table: &Table, columns: &[String]) -> Result<(), Load
         table: one.table.clone(),
         columns: missing.join(", "),
     })
+}
+
+/// Tables that a deletion reaches through foreign keys.
+fn swept(model: &Model, table: &str) -> BTreeMap<String, bool> {
+    let (mut found, mut open) = (BTreeMap::new(), vec![table.to_owned()]);
+    while let Some(parent) = open.pop() {
+        for (name, child) in &model.tables {
+            for key in child.all_foreign_keys().into_iter().filter(|key| key.table == parent) {
+                let reached = key.on_delete != OnDelete::Restrict
+                    && found.insert(name.clone(), !child.primary_key.is_empty()).is_none();
+                if reached && key.on_delete == OnDelete::Cascade {
+                    open.push(name.clone());
+                }
+            }
+        }
+    }
+    found
 }
 
 fn children(model: &Model, table: &str) -> Vec<(String, OnDelete)> {

@@ -1,19 +1,27 @@
 //! What a load does, step by step: a pure function of the request and of what was seen.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::LoadError;
 use super::observe::{Seen, SeenTable};
 use super::request::{Mode, OnError, Request};
 use crate::backends::database::Conflict;
-use crate::engine::plan::Draft;
+use crate::engine::plan::{Draft, NO_SAFETY_COPY};
 use crate::engine::{Action, Effect, Size, Step, Undo, Unit};
 use crate::model::OnDelete;
+use crate::snapshots::safety::Foreseen;
 
 /// One thing that a load does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum LoadAction {
+    /// The tables whose rows are going to be changed or deleted are put into the repository first.
+    SafetyCopy {
+        /// What is copied, and where to.
+        foreseen: Foreseen,
+    },
     /// Loads one file into one table.
     Load(TableLoad),
     /// Deletes rows that the source of an earlier step does not hold.
@@ -24,6 +32,9 @@ pub enum LoadAction {
         loaded_by: u32,
         /// How many were missing when the plan was made.
         rows: u64,
+        /// Tables whose rows go with them, or lose their reference, and come back from the safety copy.
+        #[serde(default)]
+        swept: Vec<String>,
     },
     /// Notes which sources the tables now equal, so that the next incremental load of an unchanged
     /// file is known to have nothing to do; invalidates the tenant's cache.
@@ -39,6 +50,9 @@ pub enum LoadAction {
         table: String,
         /// Rows that it is about, as far as the plan knew.
         rows: Option<u64>,
+        /// Tables whose rows went with them, and come back from the safety copy.
+        #[serde(default)]
+        swept: Vec<String>,
     },
 }
 
@@ -70,6 +84,7 @@ pub struct TableLoad {
 impl Action for LoadAction {
     fn describe(&self) -> String {
         match self {
+            Self::SafetyCopy { foreseen } => foreseen.describe(),
             Self::Load(load) => {
                 let road = if load.bare { "empty table, indexes built after" } else { "through a staging table" };
                 format!("load {} from {} ({road})", load.table, load.source.name)
@@ -80,12 +95,16 @@ impl Action for LoadAction {
             Self::Settle { loads, invalidate_cache: true } if loads.is_empty() => "invalidate the cache".to_owned(),
             Self::Settle { invalidate_cache: true, .. } => "note the sources, invalidate the cache".to_owned(),
             Self::Settle { .. } => "note the sources".to_owned(),
-            Self::Unload { table, .. } => format!("take back what was loaded into {table}"),
+            Self::Unload { table, swept, .. } if swept.is_empty() => format!("take back what was loaded into {table}"),
+            Self::Unload { table, swept, .. } => {
+                format!("bring deleted rows of {table} back, and of {} from the safety copy", swept.join(", "))
+            }
         }
     }
 
     fn effect(&self) -> Effect {
         match self {
+            Self::SafetyCopy { .. } => Effect::Adds,
             Self::Load(load) if matches!(load.conflict, Conflict::Error | Conflict::Skip) => Effect::Adds,
             Self::Load(_) => Effect::Changes,
             Self::Settle { .. } => Effect::Reads,
@@ -95,6 +114,7 @@ impl Action for LoadAction {
 
     fn size(&self) -> Size {
         match self {
+            Self::SafetyCopy { foreseen } => Size { amount: foreseen.amount(), unit: Unit::Bytes },
             Self::Load(load) => Size { amount: Some(load.bytes), unit: Unit::Bytes },
             Self::DeleteMissing { rows, .. } => Size { amount: Some(*rows), unit: Unit::Rows },
             Self::Settle { .. } => Size::items(1),
@@ -107,10 +127,13 @@ impl Action for LoadAction {
             Self::Load(load) if !load.undoable => Undo::Impossible {
                 reason: format!("{} has no primary key, so its rows cannot be told apart", load.table),
             },
-            Self::Load(load) => Undo::Inverse(Self::Unload { table: load.table.clone(), rows: None }),
-            Self::DeleteMissing { table, rows, .. } => {
-                Undo::Inverse(Self::Unload { table: table.clone(), rows: Some(*rows) })
+            Self::Load(load) => {
+                Undo::Inverse(Self::Unload { table: load.table.clone(), rows: None, swept: Vec::new() })
             }
+            Self::DeleteMissing { table, rows, swept, .. } => {
+                Undo::Inverse(Self::Unload { table: table.clone(), rows: Some(*rows), swept: swept.clone() })
+            }
+            Self::SafetyCopy { .. } => Undo::Nothing,
             Self::Settle { invalidate_cache, .. } => {
                 Undo::Inverse(Self::Settle { loads: Vec::new(), invalidate_cache: *invalidate_cache })
             }
@@ -121,9 +144,9 @@ impl Action for LoadAction {
     fn losses(&self) -> Vec<String> {
         match self {
             Self::DeleteMissing { table, rows, .. } => vec![format!("{rows} rows of {table}")],
-            Self::Unload { table, rows: Some(rows) } => vec![format!("what was loaded into {table}, {rows} rows")],
-            Self::Unload { table, rows: None } => vec![format!("what was loaded into {table}")],
-            Self::Load(_) | Self::Settle { .. } => Vec::new(),
+            Self::Unload { table, rows: Some(rows), .. } => vec![format!("what was loaded into {table}, {rows} rows")],
+            Self::Unload { table, rows: None, .. } => vec![format!("what was loaded into {table}")],
+            Self::SafetyCopy { .. } | Self::Load(_) | Self::Settle { .. } => Vec::new(),
         }
     }
 }
@@ -134,12 +157,12 @@ pub fn decide(request: &Request, seen: &Seen) -> Result<Draft<LoadAction>, LoadE
     let conflict = effective_conflict(request);
     let mut loads: Vec<(u32, TableLoad)> = Vec::new();
     for table in &seen.tables {
-        if request.mode == Mode::Incremental && table.unchanged && !request.delete_missing {
+        if is_idle(request, table) {
             draft.notes.push(format!("{}: the source and the table are as they were after the last load", table.table));
             continue;
         }
         check(request, table, conflict)?;
-        loads.push((table.level, table_load(request, table, conflict)));
+        loads.push((table.level + 1, table_load(request, table, conflict)));
         draft.notes.extend(table.notes.iter().cloned());
     }
     if loads.is_empty() {
@@ -147,6 +170,7 @@ pub fn decide(request: &Request, seen: &Seen) -> Result<Draft<LoadAction>, LoadE
     }
     loads.sort_by_key(|(level, _)| *level);
     let last = loads.last().map_or(0, |(level, _)| *level);
+    safety_copy(request, seen, &mut draft);
     let steps = loads.iter().map(|(level, load)| Step { stage: *level, action: LoadAction::Load(load.clone()) });
     draft.steps.extend(steps);
     if request.delete_missing {
@@ -160,6 +184,41 @@ pub fn decide(request: &Request, seen: &Seen) -> Result<Draft<LoadAction>, LoadE
     let stage = draft.steps.iter().map(|s| s.stage).max().unwrap_or_default() + 1;
     draft.steps.push(Step { stage, action: settle });
     Ok(draft)
+}
+
+/// Nothing is changed before the copy is safe, so it comes first.
+fn safety_copy(request: &Request, seen: &Seen, draft: &mut Draft<LoadAction>) {
+    if let Some(foreseen) = &seen.safety {
+        draft.steps.push(Step { stage: 0, action: LoadAction::SafetyCopy { foreseen: foreseen.clone() } });
+        draft.notes.push(
+            "'fixtool op undo' takes the load back row by row, so that what others write meanwhile stays; the safety copy, \
+             kept for 30 days at least, is for rows that go with deleted ones, and for 'fixtool backup restore --tables'"
+                .to_owned(),
+        );
+    } else if request.no_safety_copy && !touched(request, seen).is_empty() {
+        draft.notes.push(format!("{NO_SAFETY_COPY}; 'fixtool op undo' rests on the journal of the load alone"));
+    }
+}
+
+/// Tables whose rows are going to be changed or deleted.
+pub(super) fn touched(request: &Request, seen: &Seen) -> BTreeSet<String> {
+    let changes = !matches!(effective_conflict(request), Conflict::Error | Conflict::Skip);
+    let mut found = BTreeSet::new();
+    for table in seen.tables.iter().filter(|table| !is_idle(request, table)) {
+        if changes && table.rows > 0 {
+            found.insert(table.table.clone());
+        }
+        if request.delete_missing && table.missing > 0 {
+            found.insert(table.table.clone());
+            found.extend(table.swept.keys().cloned());
+        }
+    }
+    found
+}
+
+/// Whether there is nothing to do for a table.
+fn is_idle(request: &Request, table: &SeenTable) -> bool {
+    request.mode == Mode::Incremental && table.unchanged && !request.delete_missing
 }
 
 /// Incremental work without a strategy means that the source is right.
@@ -210,17 +269,25 @@ fn table_load(request: &Request, table: &SeenTable, conflict: Conflict) -> Table
 
 /// Children before parents: a row that others point at goes last.
 fn deletions(seen: &Seen, loads: &[(u32, TableLoad)], last: u32, draft: &mut Draft<LoadAction>) {
+    let first = draft.steps.len().saturating_sub(loads.len());
     for (at, (level, load)) in loads.iter().enumerate() {
         let Some(table) = seen.tables.iter().find(|t| t.table == load.table) else { continue };
         if table.missing == 0 {
             continue;
         }
+        let keyed = table.swept.iter().filter(|(_, keyed)| **keyed && seen.safety.is_some()).map(|(name, _)| name);
         let action = LoadAction::DeleteMissing {
             table: load.table.clone(),
-            loaded_by: u32::try_from(at).unwrap_or(u32::MAX),
+            loaded_by: u32::try_from(first + at).unwrap_or(u32::MAX),
             rows: table.missing,
+            swept: keyed.cloned().collect(),
         };
         draft.steps.push(Step { stage: last + 1 + (last - level), action });
+        for (child, _) in table.swept.iter().filter(|(_, keyed)| !**keyed) {
+            draft
+                .notes
+                .push(format!("{child} has no primary key: what goes with deleted rows does not come back by undo"));
+        }
         for (child, on_delete) in &table.children {
             let what = match on_delete {
                 OnDelete::Cascade => "go with them",

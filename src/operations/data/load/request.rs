@@ -10,6 +10,7 @@ use crate::model::TenantId;
 
 /// What is loaded, from where, and how strictly.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Request {
     /// The tenant.
     pub tenant: TenantId,
@@ -39,6 +40,9 @@ pub struct Request {
     pub validate: bool,
     /// Whether the cache's keys are left alone.
     pub keep_cache: bool,
+    /// Whether rows are changed and deleted without a safety copy.
+    #[serde(default)]
+    pub no_safety_copy: bool,
 }
 
 impl Request {
@@ -60,6 +64,7 @@ impl Request {
             delete_missing: false,
             validate: true,
             keep_cache: false,
+            no_safety_copy: false,
         }
     }
 }

@@ -7,14 +7,20 @@ use crate::backends::catalog::CatalogError;
 use crate::backends::database::DatabaseError;
 use crate::backends::site::SiteError;
 use crate::engine::{Failure, FailureKind};
+use crate::snapshots::error::Class;
+use crate::snapshots::safety::{Cause, SafetyError};
 
-/// Why the tenant was not dropped.
+/// Why the tenant was not dropped, or does not come back.
 #[derive(Debug, Error, Diagnostic)]
 pub enum DropError {
     /// Catalog, database or configuration.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Site(#[from] SiteError),
+    /// The safety copy.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Safety(#[from] SafetyError),
 }
 
 impl From<DatabaseError> for DropError {
@@ -29,14 +35,35 @@ impl From<CatalogError> for DropError {
     }
 }
 
+impl DropError {
+    fn bottom(&self) -> Cause<'_> {
+        match self {
+            Self::Site(error) => Cause::Site(error),
+            Self::Safety(error) => error.cause(),
+        }
+    }
+}
+
 impl Failure for DropError {
     fn kind(&self) -> FailureKind {
-        let Self::Site(error) = self;
-        error.kind()
+        let class = match self.bottom() {
+            Cause::Site(error) => return error.kind(),
+            Cause::Snapshot { class, .. } => class,
+        };
+        match class {
+            Class::Usage => FailureKind::Usage,
+            Class::Refused => FailureKind::Refused,
+            Class::Permission => FailureKind::Permission,
+            Class::Unreachable => FailureKind::Unreachable,
+            Class::Findings => FailureKind::Findings,
+            Class::Failed => FailureKind::Failed,
+        }
     }
 
     fn is_transient(&self) -> bool {
-        let Self::Site(error) = self;
-        error.is_transient()
+        match self.bottom() {
+            Cause::Site(error) => error.is_transient(),
+            Cause::Snapshot { transient, .. } => transient,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! `tenant drop`: the tenant is gone, with everything in it.
+//! `tenant drop`: the tenant is gone, with everything in it, but for a safety copy.
 
 mod apply;
 mod error;
@@ -23,6 +23,9 @@ pub struct Request {
     /// Only the registry forgets it; its namespace stays.
     #[serde(default)]
     pub keep_data: bool,
+    /// Whether it goes without a safety copy.
+    #[serde(default)]
+    pub no_safety_copy: bool,
 }
 
 /// The operation.

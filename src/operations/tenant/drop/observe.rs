@@ -7,6 +7,7 @@ use crate::backends::database::TableStats;
 use crate::backends::site::SiteReader;
 use crate::engine::{Fingerprint, chain};
 use crate::model::{Engine, TenantRecord};
+use crate::snapshots::safety::{Foreseen, Wanted, foresee};
 
 /// What was seen.
 #[derive(Debug, Clone)]
@@ -23,12 +24,15 @@ pub struct Snapshot {
     pub engine: Engine,
     /// The site, which names roles.
     pub site: String,
+    /// The safety copy that is going to be made.
+    pub safety: Option<Foreseen>,
 }
 
 impl Fingerprint for Snapshot {
     fn fingerprint(&self) -> String {
         let tables: Vec<_> = self.tables.iter().map(|table| json!([table.table, table.rows])).collect();
-        chain::digest(&json!([self.tenant, self.exists, tables, self.credentials]))
+        let place = self.safety.as_ref().map(Foreseen::place);
+        chain::digest(&json!([self.tenant, self.exists, tables, self.credentials, place]))
     }
 }
 
@@ -43,5 +47,10 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
     }
     let credentials = reader.catalog().credentials(&tenant.id).await?.len() as u64;
     let (engine, site) = (database.engine(), reader.site_id().to_owned());
-    Ok(Snapshot { tenant, exists, tables, credentials, engine, site })
+    let safety = match (request.no_safety_copy, exists, request.keep_data) {
+        (true, _, _) | (_, false, _) => None,
+        (false, true, true) => Some(foresee(reader, &tenant.id, Wanted::Entry, &[]).await?),
+        (false, true, false) => Some(foresee(reader, &tenant.id, Wanted::Whole, &tables).await?),
+    };
+    Ok(Snapshot { tenant, exists, tables, credentials, engine, site, safety })
 }

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Request, Snapshot};
 use crate::backends::database::roles::{TenantRoles, has_roles};
-use crate::engine::{Draft, Effect, Size, Step, Undo};
+use crate::engine::plan::NO_SAFETY_COPY;
+use crate::engine::{Draft, Effect, Size, Step, Undo, Unit};
 use crate::model::{Namespace, TenantId, TenantStatus};
+use crate::snapshots::safety::Foreseen;
 
 /// What is lost of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,20 @@ pub struct Loss {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
+    /// What is going to be lost is put into the repository first.
+    SafetyCopy {
+        /// The tenant.
+        id: TenantId,
+        /// What is copied, and where to.
+        foreseen: Foreseen,
+    },
+    /// The tenant comes back from the safety copy.
+    BringBack {
+        /// The tenant.
+        id: TenantId,
+        /// What was copied, and where to.
+        foreseen: Foreseen,
+    },
     /// The registry says that it is going, so that a drop that was interrupted is finished.
     MarkDropping {
         /// The tenant.
@@ -46,6 +62,9 @@ pub enum Action {
         losses: Vec<Loss>,
         /// The roles that go with it.
         roles: Option<TenantRoles>,
+        /// The step that made the safety copy.
+        #[serde(default)]
+        copy: Option<u32>,
     },
     /// The registry's entry, its credentials, and its keys in the cache.
     Forget {
@@ -53,12 +72,17 @@ pub enum Action {
         id: TenantId,
         /// How many credentials are lost.
         credentials: u64,
+        /// The step that made the safety copy.
+        #[serde(default)]
+        copy: Option<u32>,
     },
 }
 
 impl crate::engine::Action for Action {
     fn describe(&self) -> String {
         match self {
+            Self::SafetyCopy { foreseen, .. } => foreseen.describe(),
+            Self::BringBack { id, .. } => format!("bring {id} back from its safety copy"),
             Self::MarkDropping { id, .. } => format!("mark {id} as dropping"),
             Self::Unmark { id, to } => format!("mark {id} as {to}"),
             Self::DropNamespace { namespace, losses, .. } => {
@@ -70,6 +94,7 @@ impl crate::engine::Action for Action {
 
     fn effect(&self) -> Effect {
         match self {
+            Self::SafetyCopy { .. } | Self::BringBack { .. } => Effect::Adds,
             Self::MarkDropping { .. } | Self::Unmark { .. } => Effect::Changes,
             Self::DropNamespace { .. } | Self::Forget { .. } => Effect::Destroys,
         }
@@ -77,6 +102,9 @@ impl crate::engine::Action for Action {
 
     fn size(&self) -> Size {
         match self {
+            Self::SafetyCopy { foreseen, .. } | Self::BringBack { foreseen, .. } => {
+                Size { amount: foreseen.amount(), unit: Unit::Bytes }
+            }
             Self::DropNamespace { losses, .. } => Size::items(losses.len() as u64),
             _ => Size::items(1),
         }
@@ -85,10 +113,21 @@ impl crate::engine::Action for Action {
     fn undo(&self) -> Undo<Self> {
         match self {
             Self::MarkDropping { id, from } => Undo::Inverse(Self::Unmark { id: id.clone(), to: *from }),
-            Self::Unmark { .. } => Undo::Nothing,
-            Self::DropNamespace { .. } | Self::Forget { .. } => {
-                Undo::Impossible { reason: "what was dropped is gone".to_owned() }
+            Self::Unmark { .. } | Self::SafetyCopy { .. } => Undo::Nothing,
+            Self::DropNamespace { copy: Some(step), .. } | Self::Forget { copy: Some(step), .. } => {
+                Undo::SafetyCopy { step: *step }
             }
+            Self::DropNamespace { copy: None, .. } | Self::Forget { copy: None, .. } => {
+                Undo::Impossible { reason: "there is no safety copy, so what was dropped is gone".to_owned() }
+            }
+            Self::BringBack { .. } => Undo::Impossible { reason: "drop the tenant again instead".to_owned() },
+        }
+    }
+
+    fn bring_back(&self) -> Option<Self> {
+        match self {
+            Self::SafetyCopy { id, foreseen } => Some(Self::BringBack { id: id.clone(), foreseen: foreseen.clone() }),
+            _ => None,
         }
     }
 
@@ -116,9 +155,15 @@ pub(super) fn decide(request: &Request, seen: &Snapshot) -> Draft<Action> {
     let id = tenant.id.clone();
     let mut steps = Vec::new();
     let mut notes = Vec::new();
+    // Nothing may be done before the copy is safe, so it comes first.
+    let copy = seen.safety.as_ref().map(|foreseen| {
+        steps.push(Step { stage: 0, action: Action::SafetyCopy { id: id.clone(), foreseen: foreseen.clone() } });
+        notes.push(foreseen.note());
+        0
+    });
     if tenant.status != TenantStatus::Dropping {
         let action = Action::MarkDropping { id: id.clone(), from: tenant.status };
-        steps.push(Step { stage: 0, action });
+        steps.push(Step { stage: 1, action });
     }
     if request.keep_data {
         notes.push(format!("the namespace {} stays as it is", tenant.namespace));
@@ -133,12 +178,20 @@ pub(super) fn decide(request: &Request, seen: &Snapshot) -> Draft<Action> {
             namespace: tenant.namespace.clone(),
             losses: seen.tables.iter().map(loss).collect(),
             roles: has_roles(seen.engine).then(|| TenantRoles::of(&tenant.namespace, &seen.site)),
+            copy,
         };
-        steps.push(Step { stage: 1, action });
-        notes.push("nothing of it can be brought back; 'fixtool data export' keeps a copy of its rows".to_owned());
+        steps.push(Step { stage: 2, action });
+        if copy.is_some() {
+            notes.push(
+                "what is written to it after the copy was begun is lost; suspend it first if it is in use".to_owned(),
+            );
+        }
     } else {
-        notes.push(format!("the namespace {} is not there", tenant.namespace));
+        notes.push(format!("the namespace {} is not there, so there is nothing to copy", tenant.namespace));
     }
-    steps.push(Step { stage: 2, action: Action::Forget { id, credentials: seen.credentials } });
+    if request.no_safety_copy {
+        notes.push(format!("{NO_SAFETY_COPY}; nothing of it can be brought back"));
+    }
+    steps.push(Step { stage: 3, action: Action::Forget { id, credentials: seen.credentials, copy } });
     Draft { steps, notes }
 }
