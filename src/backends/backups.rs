@@ -18,6 +18,8 @@ pub struct BackupOptions {
     pub identities: Vec<PathBuf>,
     /// A passphrase in place of public keys.
     pub passphrase: Option<Passphrase>,
+    /// The passphrase before: it opens what was sealed with it, and seals nothing.
+    pub old_passphrase: Option<Passphrase>,
     /// The private folder of what this machine keeps of tenants' keys.
     pub keys: PathBuf,
     /// What was opened so far.
@@ -52,10 +54,8 @@ impl BackupOptions {
     /// If a file cannot be read.
     pub fn identities(&self) -> Result<Identities, KeyError> {
         let found = Identities::read(&self.identities)?.remembering(&self.opened);
-        Ok(match &self.passphrase {
-            Some(passphrase) => found.with_passphrase(passphrase),
-            None => found,
-        })
+        let passphrases = self.passphrase.iter().chain(&self.old_passphrase);
+        Ok(passphrases.fold(found, Identities::with_passphrase))
     }
 
     /// The store at a location.

@@ -160,6 +160,7 @@ fn backup_options(settings: &Settings, environment: &Environment) -> BackupOptio
         recipients: backup.recipients.iter().map(recipient).collect(),
         identities: backup.identities.iter().map(|path| here(path)).collect(),
         passphrase: given(backup.encryption_key.expose()).map(Passphrase::new),
+        old_passphrase: given(backup.old_encryption_key.expose()).map(Passphrase::new),
         keys: here(&settings.paths.state).join("backup-keys"),
         ..BackupOptions::default()
     }

@@ -50,7 +50,6 @@ impl Failure for UsageError {
 
 /// Commands of later versions, with what can be done today.
 const LATER: &[(&str, &str)] = &[
-    ("backup key", "until then, 'fixtool backup keygen' makes a key, and backup.recipients names who may open backups"),
     ("backup watch", "until then, 'fixtool backup create --backup-type incremental' stores what changed"),
     ("cleanup", "until then, use your database's own tools"),
     ("migrate", "until then, 'fixtool tenant init --version' makes a tenant at any version of its pack"),

@@ -164,6 +164,14 @@ pub const KEYS: &[Key] = &[
     )
     .also(&["BACKUP_ENCRYPTION_KEY"])
     .secrecy(Secrecy::Secret),
+    Key::new(
+        "backup.old_encryption_key",
+        Kind::Text,
+        "",
+        "The passphrase before: it opens what was sealed with it, so that `backup key rotate` can replace it.",
+    )
+    .also(&["BACKUP_OLD_ENCRYPTION_KEY"])
+    .secrecy(Secrecy::Secret),
     Key::new("backup.retention_days", Kind::Count(1, 36_500), "30", "Days that a backup is kept.")
         .also(&["BACKUP_RETENTION_DAYS"]),
     Key::new("monitoring.interval", Kind::Span, "1m", "Time between two checks.")

@@ -94,6 +94,8 @@ pub struct Backup {
     pub s3_credentials: [Secret; 3],
     /// What seals them; empty for none.
     pub encryption_key: Secret,
+    /// What sealed them before; empty for none.
+    pub old_encryption_key: Secret,
     /// Days that they are kept.
     pub retention_days: u32,
 }
@@ -175,6 +177,7 @@ impl Settings {
                 s3_credentials: ["access_key_id", "secret_access_key", "session_token"]
                     .map(|name| Secret::new(text(&format!("backup.s3_{name}")))),
                 encryption_key: Secret::new(text("backup.encryption_key")),
+                old_encryption_key: Secret::new(text("backup.old_encryption_key")),
                 retention_days: count(resolved, "backup.retention_days"),
             },
             monitoring: Monitoring {

@@ -167,7 +167,8 @@ fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?'])
 }
 
-fn glob_matches(pattern: &str, id: &str) -> bool {
+/// Whether an id fits a pattern, in which `*` stands for anything.
+pub fn glob_matches(pattern: &str, id: &str) -> bool {
     if is_glob(pattern) { WildMatch::new(pattern).matches(id) } else { pattern == id }
 }
 

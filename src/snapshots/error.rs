@@ -267,6 +267,18 @@ pub enum SnapshotError {
         /// Why.
         reason: String,
     },
+    /// The configuration would let somebody in again who was removed.
+    #[error("{} would open the backups of {tenant} again, after having been removed", shown.join(", "))]
+    #[diagnostic(
+        code(fixtool::key::removed),
+        help("take the key out of backup.recipients; 'fixtool backup key add' lets its owner in again on purpose")
+    )]
+    Removed {
+        /// The tenant.
+        tenant: String,
+        /// Their public keys.
+        shown: Vec<String>,
+    },
     /// Nobody whom this machine knows may open backups any more.
     #[error("none of this machine's administrators may open backups of {tenant} any more")]
     #[diagnostic(
@@ -323,7 +335,10 @@ impl SnapshotError {
             Self::Unknown { .. } | Self::Ambiguous { .. } | Self::NobodyToSealFor | Self::UnknownTable { .. } => {
                 Class::Usage
             }
-            Self::OtherStructure { .. } | Self::NoKeyToMeetBy { .. } => Class::Refused,
+            Self::OtherStructure { .. }
+            | Self::NoKeyToMeetBy { .. }
+            | Self::Administrator { .. }
+            | Self::Removed { .. } => Class::Refused,
             Self::Damaged { .. } | Self::Part { .. } => Class::Findings,
             _ => Class::Failed,
         }

@@ -32,6 +32,9 @@ pub(super) struct Body {
     pub(super) made_at: Instant,
     /// The hashes that the sealed key may have: two while it is being rewritten.
     pub(super) wrapped: Vec<Digest>,
+    /// Those who were administrators and must not become any again by a configuration that is out of date.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) removed: Vec<String>,
 }
 
 /// What may be known in public of one generation.
@@ -69,6 +72,11 @@ impl KeyRecord {
         &self.body.administrators
     }
 
+    /// The public keys of those who were removed before it was made, and not let in again.
+    pub fn removed(&self) -> &[String] {
+        &self.body.removed
+    }
+
     /// Why it was made.
     pub fn reason(&self) -> Reason {
         self.body.reason
@@ -96,6 +104,7 @@ pub struct Generation {
     number: u32,
     key: TenantKey,
     reason: Reason,
+    removed: Vec<String>,
 }
 
 /// The two objects of a generation.
@@ -110,13 +119,19 @@ pub struct SealedGeneration {
 impl Generation {
     /// Of this key.
     pub fn new(tenant: &TenantId, number: u32, key: &TenantKey, reason: Reason) -> Self {
-        Self { tenant: tenant.clone(), number, key: key.clone(), reason }
+        Self { tenant: tenant.clone(), number, key: key.clone(), reason, removed: Vec::new() }
+    }
+
+    /// Keeps in mind who was removed.
+    #[must_use]
+    pub fn without(self, removed: &[String]) -> Self {
+        Self { removed: removed.to_vec(), ..self }
     }
 
     /// Seals it for administrators. With a passphrase that is a second of work, done on a thread that may block.
     pub async fn seal(self, administrators: Administrators) -> Result<SealedGeneration, SnapshotError> {
         super::source::blocking(move || {
-            let Self { tenant, number, key, reason } = self;
+            let Self { tenant, number, key, reason, removed } = self;
             let comment = format!("fixtool's key of the tenant {tenant}, generation {number}: opens its backups");
             let wrapped = Bytes::from(key.wrap(&administrators, &comment)?);
             let sealing = key.sealing();
@@ -128,6 +143,7 @@ impl Generation {
                 wrapped: vec![Digest::of(&wrapped)],
                 tenant,
                 generation: number,
+                removed,
             };
             let record = record::encode("the new key", KeyRecord::new(body, &sealing)?)?;
             Ok(SealedGeneration { wrapped, record: Bytes::from(record) })

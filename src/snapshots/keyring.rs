@@ -20,6 +20,15 @@
 //!
 //! Removing an administrator makes a new generation, marked as one that supersedes the older ones; those are not used for new backups,
 //! on no machine. What a removed administrator could open before, they can open from a copy still.
+//!
+//! | file | holds |
+//! |---|---|
+//! | this one | keys for making and for reading backups |
+//! | [`known`] | who can open what, as far as it can be told here |
+//! | [`change`] | administrators come and go; keys are erased |
+
+pub mod change;
+pub mod known;
 
 use bytes::Bytes;
 
@@ -30,7 +39,7 @@ use crate::model::TenantId;
 use super::error::SnapshotError;
 use super::key_record::{Generation, KeyRecord, Reason};
 use super::keys::Keys;
-use super::layout::{self, Digest, Object};
+use super::layout::{self, Object};
 use super::local_keys::LocalKeys;
 use super::record;
 use super::repository::Repository;
@@ -94,7 +103,7 @@ impl Keyring {
         if replaced || (allowed.is_empty() && !administrators.is_empty()) {
             return Err(SnapshotError::Superseded { tenant: self.tenant.to_string() });
         }
-        let (generation, key) = self.make(&allowed, Reason::Needed).await?;
+        let (generation, key) = self.make(&allowed, Reason::Needed, &[]).await?;
         Ok((generation, key.sealing()))
     }
 
@@ -142,65 +151,6 @@ impl Keyring {
         Ok(keys)
     }
 
-    /// Lets one more administrator open all generations. Takes the key of one who can.
-    pub async fn add(&self, new: &Administrator, identities: &Identities) -> Result<(), SnapshotError> {
-        for record in self.records().await? {
-            let key = self.believed(&record, identities).await?;
-            let mut all: Vec<Administrator> = listed(&record)?;
-            all.push(new.clone());
-            self.rewrap(&record, &key, &Administrators::of(all)?).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes an administrator away: a new generation for the others, and the older ones rewritten for them.
-    pub async fn remove(&self, shown: &str, identities: &Identities) -> Result<u32, SnapshotError> {
-        let refused = |reason: &str| SnapshotError::Administrator {
-            shown: shown.escape_debug().take(80).collect(),
-            reason: reason.to_owned(),
-        };
-        let records = self.records().await?;
-        let Some(newest) = records.last() else { return Err(refused("there is no key yet")) };
-        self.believed(newest, identities).await?;
-        let all = listed(newest)?;
-        let rest: Vec<Administrator> = all.iter().filter(|one| one.shown() != shown).cloned().collect();
-        if rest.len() == all.len() && !records.iter().any(|record| record.administrators().contains(&shown.to_owned()))
-        {
-            return Err(refused("it is no administrator's key"));
-        }
-        if rest.is_empty() {
-            return Err(refused("nobody else could open the backups; add another administrator first"));
-        }
-        self.rotate(&Administrators::of(rest)?, identities).await
-    }
-
-    /// A new generation for these administrators; the older ones are rewritten for them. The new generation
-    /// comes first: if this is interrupted, nothing new is sealed for those who are gone, and it can be run again.
-    pub async fn rotate(&self, administrators: &Administrators, identities: &Identities) -> Result<u32, SnapshotError> {
-        let records = self.records().await?;
-        let mut opened = Vec::new();
-        for record in &records {
-            opened.push((record, self.believed(record, identities).await?));
-        }
-        let (generation, _) = self.make(administrators, Reason::Rotated).await?;
-        for (record, key) in opened {
-            self.rewrap(record, &key, administrators).await?;
-        }
-        Ok(generation)
-    }
-
-    /// Erases the tenant's keys: whatever is sealed with them, anywhere, is lost for good.
-    pub async fn erase(&self) -> Result<(), SnapshotError> {
-        let store = self.repository.store();
-        let entries = store.list(&layout::keys_of(&self.tenant)).await?;
-        let (sealed, others): (Vec<_>, Vec<_>) =
-            entries.iter().partition(|entry| matches!(Object::of(&entry.path), Some(Object::WrappedKey(..))));
-        for entry in sealed.into_iter().chain(others) {
-            store.delete(&entry.path).await?;
-        }
-        self.local.forget(&self.tenant)
-    }
-
     /// The sealed key of a generation.
     pub async fn wrapped(&self, generation: u32) -> Result<Option<Bytes>, SnapshotError> {
         Ok(self.repository.store().get(&layout::wrapped_key(&self.tenant, generation), MOST_WRAPPED).await?)
@@ -238,22 +188,18 @@ impl Keyring {
         super::source::blocking(open).await
     }
 
-    /// The key of a generation, after its record was compared with it.
-    async fn believed(&self, record: &KeyRecord, identities: &Identities) -> Result<TenantKey, SnapshotError> {
-        let what = layout::wrapped_key(&self.tenant, record.generation());
-        let wrapped = self.wrapped(record.generation()).await?;
-        let wrapped = wrapped.ok_or_else(|| SnapshotError::damaged(&what, "it is missing"))?;
-        let key = self.opened(record.generation(), &wrapped, identities).await?;
-        let key = key.ok_or_else(|| KeyError::Wrong { what: what.clone(), tried: identities.len() })?;
-        if record.is_of(&key.sealing()) { Ok(key) } else { Err(SnapshotError::damaged(what, "its record is forged")) }
-    }
-
-    async fn make(&self, administrators: &Administrators, why: Reason) -> Result<(u32, TenantKey), SnapshotError> {
+    async fn make(
+        &self,
+        administrators: &Administrators,
+        why: Reason,
+        removed: &[String],
+    ) -> Result<(u32, TenantKey), SnapshotError> {
         let mut generation = self.generations().await?.last().map_or(1, |newest| newest + 1);
         let key = TenantKey::generate();
         let store = self.repository.store();
         loop {
-            let made = Generation::new(&self.tenant, generation, &key, why).seal(administrators.clone()).await?;
+            let new = Generation::new(&self.tenant, generation, &key, why).without(removed);
+            let made = new.seal(administrators.clone()).await?;
             // Of several machines exactly one gets this number.
             let path = layout::wrapped_key(&self.tenant, generation);
             if store.put_new(&path, made.wrapped).await? == Put::Created {
@@ -264,32 +210,6 @@ impl Keyring {
             generation += 1;
         }
     }
-
-    /// Seals a key for other administrators. Its record allows both forms meanwhile, so an interruption leaves no
-    /// key that looks forged.
-    async fn rewrap(&self, old: &KeyRecord, key: &TenantKey, to: &Administrators) -> Result<(), SnapshotError> {
-        let generation = old.generation();
-        let (store, sealing) = (self.repository.store(), key.sealing());
-        let made = Generation::new(&self.tenant, generation, key, old.reason()).seal(to.clone()).await?;
-        let path = layout::key_record(&self.tenant, generation);
-        let mut body = old.body.clone();
-        body.wrapped.push(Digest::of(&made.wrapped));
-        let both = record::encode(&path, KeyRecord::new(body.clone(), &sealing)?)?;
-        store.put(&path, Bytes::from(both)).await?;
-        store.put(&layout::wrapped_key(&self.tenant, generation), made.wrapped.clone()).await?;
-        body.wrapped = vec![Digest::of(&made.wrapped)];
-        body.administrators = to.shown();
-        let new = record::encode(&path, KeyRecord::new(body, &sealing)?)?;
-        Ok(store.put(&path, Bytes::from(new)).await?)
-    }
-}
-
-/// The administrators of a record that is believed already.
-fn listed(record: &KeyRecord) -> Result<Vec<Administrator>, SnapshotError> {
-    if record.administrators().iter().any(|shown| shown == "passphrase") {
-        return Err(KeyError::Mixed.into());
-    }
-    Ok(record.administrators().iter().map(|shown| shown.parse()).collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ pub const REPOSITORY: &str = "fixtool-repository.json";
 /// The folder of all parts.
 pub const PARTS: &str = "parts";
 
+/// The folder of all tenants' keys.
+pub const KEYS: &str = "keys";
+
 /// The folder of all tenants.
 pub const TENANTS: &str = "tenants";
 
@@ -212,7 +215,7 @@ pub fn key_record(tenant: &TenantId, generation: u32) -> String {
 
 /// The folder of a tenant's keys.
 pub fn keys_of(tenant: &TenantId) -> String {
-    format!("keys/{tenant}")
+    format!("{KEYS}/{tenant}")
 }
 
 /// A snapshot.

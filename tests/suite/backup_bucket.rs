@@ -8,6 +8,10 @@ use backups::{assert_same, contents, create, run};
 
 /// Sends a request with an empty signature, which the test's server takes; its answer.
 fn request(method: &str, path: &str) -> String {
+    String::from_utf8_lossy(&answer(method, path)).into_owned()
+}
+
+fn answer(method: &str, path: &str) -> Vec<u8> {
     let server = variable("FIXTOOL_TEST_S3");
     let place = server.strip_prefix("http://").expect("an http address");
     let mut stream = TcpStream::connect(place).expect("the server answers");
@@ -19,11 +23,19 @@ fn request(method: &str, path: &str) -> String {
     stream.write_all(head.as_bytes()).expect("the request is sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer");
-    String::from_utf8_lossy(&answer).into_owned()
+    answer
+}
+
+/// The bytes of an object.
+pub fn fetched(bucket: &str, key: &str) -> Vec<u8> {
+    let answer = answer("GET", &format!("{bucket}/{key}"));
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{key}: {}", String::from_utf8_lossy(&answer[..head]));
+    answer[head + 4..].to_vec()
 }
 
 /// The site with a bucket of its own as its repository: the bucket's name.
-fn with_bucket(site: &Site) -> String {
+pub fn with_bucket(site: &Site) -> String {
     let bucket = unique("bucket").replace('_', "-");
     assert!(request("PUT", &bucket).starts_with("HTTP/1.1 200"), "a bucket is made");
     let server = variable("FIXTOOL_TEST_S3");

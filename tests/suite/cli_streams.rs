@@ -67,7 +67,6 @@ fn an_error_is_one_json_object_for_programs() {
 fn commands_of_later_versions_say_so() {
     let env = TestEnvironment::new();
     for line in [
-        "fixtool backup key list --tenant acme",
         "fixtool backup watch",
         "fixtool tenant clone acme copy",
         "fixtool cleanup plan",

@@ -9,7 +9,7 @@ use age::{Recipient, scrypt, ssh, x25519};
 use super::{KeyError, Passphrase};
 
 /// How a passphrase is listed among administrators.
-const PASSPHRASE: &str = "passphrase";
+pub const PASSPHRASE: &str = "passphrase";
 
 /// A list of public keys is a short file.
 const MOST: u64 = 1 << 20;
@@ -22,8 +22,8 @@ const MOST_ADMINISTRATORS: usize = 64;
 pub enum Administrator {
     /// An age key.
     Age(x25519::Recipient),
-    /// An SSH key.
-    Ssh(Box<ssh::Recipient>),
+    /// An SSH key, and what its owner wrote behind it.
+    Ssh(Box<ssh::Recipient>, Option<String>),
     /// Whoever knows a passphrase. Sealing and opening take about a second of work each: that is what makes it safe.
     Passphrase(Passphrase),
 }
@@ -51,7 +51,9 @@ impl FromStr for Administrator {
         }
         if text.starts_with("ssh-") {
             use ssh::ParseRecipientKeyError as Refused;
-            return ssh::Recipient::from_str(text).map(|key| Self::Ssh(Box::new(key))).map_err(|error| match error {
+            let comment = text.splitn(3, char::is_whitespace).nth(2).map(str::trim).filter(|text| !text.is_empty());
+            let of = |key| Self::Ssh(Box::new(key), comment.map(|text| text.chars().take(80).collect()));
+            return ssh::Recipient::from_str(text).map(of).map_err(|error| match error {
                 Refused::RsaModulusTooSmall => wrong("an RSA key of less than 2048 bits is too weak"),
                 Refused::RsaModulusTooLarge => wrong("the RSA key is larger than age supports"),
                 Refused::Unsupported(kind) => wrong(&format!("keys of the kind {kind} cannot be used")),
@@ -67,8 +69,16 @@ impl Administrator {
     pub fn shown(&self) -> String {
         match self {
             Self::Age(key) => key.to_string(),
-            Self::Ssh(key) => key.to_string(),
+            Self::Ssh(key, _) => key.to_string(),
             Self::Passphrase(_) => PASSPHRASE.to_owned(),
+        }
+    }
+
+    /// What the owner of an SSH key wrote behind it.
+    pub fn comment(&self) -> Option<&str> {
+        match self {
+            Self::Ssh(_, comment) => comment.as_deref(),
+            _ => None,
         }
     }
 }
@@ -166,7 +176,7 @@ impl Administrators {
         let boxed = |one: &Administrator| -> Box<dyn Recipient + Send> {
             match one {
                 Administrator::Age(key) => Box::new(key.clone()),
-                Administrator::Ssh(key) => Box::new((**key).clone()),
+                Administrator::Ssh(key, _) => Box::new((**key).clone()),
                 Administrator::Passphrase(passphrase) => {
                     let recipient = scrypt::Recipient::new(passphrase.secret());
                     #[cfg(test)]

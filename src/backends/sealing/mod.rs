@@ -17,7 +17,7 @@ pub mod identities;
 pub mod stream;
 pub mod tenant_key;
 
-pub use administrators::{Administrator, Administrators};
+pub use administrators::{Administrator, Administrators, PASSPHRASE};
 pub use error::KeyError;
 pub use identities::{Identities, OpenedKeys};
 pub use tenant_key::{ContentKey, SealingKey, TenantKey, new_identity_file};

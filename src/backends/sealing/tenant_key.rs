@@ -84,9 +84,8 @@ impl TenantKey {
         if let Some(known) = identities.recall(wrapped) {
             return Ok(known);
         }
-        let all: Vec<&dyn Identity> = identities.all().collect();
         let text = SecretString::from(
-            String::from_utf8(open_with(&all, wrapped, MOST, what)?)
+            String::from_utf8(open_with_any(identities, wrapped, what)?)
                 .map_err(|_| KeyError::Damaged { what: what.to_owned(), reason: "it is no text".to_owned() })?,
         );
         let line = text.expose_secret().lines().find(|line| !line.starts_with('#')).unwrap_or_default();
@@ -96,6 +95,17 @@ impl TenantKey {
         identities.remember(wrapped, &key);
         Ok(key)
     }
+}
+
+/// Opens with the first identity that fits, each by itself: of two passphrases age would try the first alone.
+fn open_with_any(identities: &Identities, wrapped: &[u8], what: &str) -> Result<Vec<u8>, KeyError> {
+    for identity in identities.all() {
+        match open_with(&[identity], wrapped, MOST, what) {
+            Err(KeyError::Wrong { .. }) => {}
+            opened => return opened,
+        }
+    }
+    Err(KeyError::Wrong { what: what.to_owned(), tried: identities.len() })
 }
 
 /// What a machine needs to make backups of a tenant: it can seal and name, and opens manifests but no part.

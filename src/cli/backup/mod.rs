@@ -1,6 +1,7 @@
 //! `fixtool backup …`: what the user may type about backups.
 
 mod create;
+mod key;
 mod keygen;
 mod list;
 mod prune;
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Restore(restore::Args),
     Prune(prune::Args),
     Keygen(keygen::Args),
+    #[command(subcommand)]
+    Key(key::Command),
 }
 
 impl Command {
@@ -37,6 +40,7 @@ impl Command {
             Self::Restore(args) => restore::run(args, session).await,
             Self::Prune(args) => prune::run(args, session).await,
             Self::Keygen(args) => keygen::run(args, session).await,
+            Self::Key(command) => command.run(session).await,
         }
     }
 }

@@ -4,6 +4,10 @@ use crate::cli::fault::CommandResult;
 use crate::cli::run::OnSite;
 use crate::engine::{Failure, FailureKind, Operation};
 use crate::operations::backup::create::Create;
+use crate::operations::backup::key_add::KeyAdd;
+use crate::operations::backup::key_destroy::KeyDestroy;
+use crate::operations::backup::key_remove::KeyRemove;
+use crate::operations::backup::key_rotate::KeyRotate;
 use crate::operations::backup::prune::Prune;
 use crate::operations::backup::restore::Restore;
 use crate::operations::backup::verify::Verify;
@@ -73,7 +77,11 @@ operations![
     Create,
     Verify,
     Restore,
-    Prune
+    Prune,
+    KeyAdd,
+    KeyRemove,
+    KeyRotate,
+    KeyDestroy
 ];
 
 #[cfg(test)]

@@ -1,8 +1,14 @@
-//! Backups: made, listed, shown, verified and restored.
+//! Backups: made, listed, shown, verified and restored; and who may open them.
 
 pub mod create;
 pub mod error;
 pub mod keygen;
+pub mod key;
+pub mod key_add;
+pub mod key_destroy;
+pub mod key_list;
+pub mod key_remove;
+pub mod key_rotate;
 pub mod list;
 pub mod prune;
 pub mod restore;

@@ -13,11 +13,13 @@ const OTHERS: [&str; 4] = ["catalog.ledger", "catalog.leases", "catalog.runs", "
 /// More of a kind than these are counted instead of named.
 const NAMED: usize = 5;
 
-pub(super) async fn check(placement: &Placement) -> Vec<Finding> {
+/// What was found, and how many tenants there are.
+pub(super) async fn check(placement: &Placement) -> (Vec<Finding>, Option<usize>) {
     let catalog = match Catalog::open(&placement.address, Access::ReadOnly, &placement.limits).await {
         Ok(catalog) => catalog,
-        Err(error) => return without(unusable(&error)),
+        Err(error) => return (without(unusable(&error)), None),
     };
+    let many = catalog.tenants().await.ok().map(|tenants| tenants.len());
     let findings = match catalog.exists().await {
         Ok(true) => {
             let present = Finding::good("catalog.present", format!("site {}", catalog.site_id()));
@@ -28,7 +30,7 @@ pub(super) async fn check(placement: &Placement) -> Vec<Finding> {
         Err(error) => without(unusable(&error)),
     };
     catalog.close().await;
-    findings
+    (findings, many)
 }
 
 fn without(first: Finding) -> Vec<Finding> {

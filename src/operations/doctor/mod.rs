@@ -1,6 +1,7 @@
 //! `fixtool doctor`: tries everything that a later command would need, and names the cure of what
 //! fails. It reads only; nothing is made, not even a directory.
 
+mod backups;
 mod catalog;
 mod local;
 mod observe;
@@ -32,6 +33,7 @@ pub const CHECKS: &[(&str, &str)] = &[
     ("state.directory", "the directory for state can be written and is private"),
     ("state.disk", "there is room on its disk"),
     ("sealing.identity", "the key that opens sealed credentials is there, private, and works"),
+    ("backups.key", "backups are sealed, and those who can open them are named as they should be"),
     ("packs.valid", "every pack can be read"),
 ];
 

@@ -1,7 +1,7 @@
 //! All checks, in order. A check that cannot be made says so and does not stop the others.
 
 use super::{Doctor, Finding, Health, View};
-use super::{catalog, local, server};
+use super::{backups, catalog, local, server};
 use crate::backends::cache::Cache;
 use crate::backends::site::SiteOptions;
 use crate::model::tenant_record::MAIN_PLACEMENT;
@@ -12,9 +12,11 @@ pub(super) async fn observe(doctor: &Doctor, site: &SiteOptions) -> View {
     for (name, placement) in std::iter::once((MAIN_PLACEMENT, &site.database)).chain(named) {
         checks.extend(server::check(placement).await.into_iter().map(|finding| finding.about(name)));
     }
-    checks.extend(catalog::check(&site.database).await);
+    let (of_catalog, tenants) = catalog::check(&site.database).await;
+    checks.extend(of_catalog);
     checks.push(cache(site).await);
     checks.extend(local::check(site));
+    checks.push(backups::check(&site.backups, tenants));
     let health = checks.iter().map(|finding| finding.health).max().unwrap_or(Health::Good);
     View { health, version: env!("CARGO_PKG_VERSION"), checks }
 }

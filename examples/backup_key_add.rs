@@ -1,0 +1,34 @@
+//! Lets somebody more open the backups of the tenant `acme`, with the key of one who can open them already.
+//!
+//! The site is SQLite in `./.fixtool`, as the program uses it when nothing is configured.
+
+#![expect(clippy::print_stdout, reason = "an example shows what it did")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fixtool::backends::site::SiteOptions;
+use fixtool::engine::{Consent, Recorder};
+use fixtool::operations::backup::key_add::{KeyAdd, Request};
+use fixtool::operations::on_site;
+
+#[tokio::main]
+async fn main() -> miette::Result<()> {
+    let mut options = SiteOptions::in_folder(Path::new(".fixtool"))?;
+    options.backups.identities = vec!["backup-key.txt".into()];
+    let consent = Consent::given();
+    let sink = Arc::new(Recorder::default());
+
+    let request = Request {
+        id: "acme".parse()?,
+        administrators: vec!["age1rxr4lhsuspzh92np74hpue3zq63kzfejhc3hpqwtclwzg7vpdpwqse2z8d".to_owned()],
+    };
+    let make = |site: &str| KeyAdd::new(request, site);
+
+    let report = on_site::perform(&options, make, &consent, sink).await?;
+    println!("{} of {}: {:?}", report.operation, report.target, report.status);
+    for step in &report.steps {
+        println!("  {}", step.label);
+    }
+    Ok(())
+}
