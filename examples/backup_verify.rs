@@ -16,7 +16,8 @@ async fn main() -> miette::Result<()> {
     let options = SiteOptions::in_folder(Path::new(".fixtool"))?;
     let sink = Arc::new(Recorder::default());
 
-    let request = Request { id: "acme".parse()?, snapshot: None, newest: true, level: Level::Data, max_age: None };
+    let request =
+        Request { id: "acme".parse()?, snapshot: None, archive: None, newest: true, level: Level::Data, max_age: None };
     let make = |site: &str| Verify::new(request, site);
 
     // Damage is an error, with each damaged part in its message.

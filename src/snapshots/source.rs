@@ -27,6 +27,9 @@ pub trait SnapshotSource: Send + Sync {
     /// The stored bytes of a part, compared with the manifest but not opened; `table` names it in errors.
     async fn stored(&self, table: &str, part: &PartRef) -> Result<Bytes, SnapshotError>;
 
+    /// The size of a part as it is stored, unless it is not there.
+    async fn stored_size(&self, part: &PartRef) -> Result<Option<u64>, SnapshotError>;
+
     /// The rows of a part, with everything compared that the manifest says of them. Opening is work of some tens of
     /// milliseconds, done on a thread that may block.
     async fn rows(&self, table: &str, part: &PartRef) -> Result<Bytes, SnapshotError> {
@@ -93,6 +96,10 @@ impl SnapshotSource for RepositorySource {
     async fn stored(&self, table: &str, part: &PartRef) -> Result<Bytes, SnapshotError> {
         self.repository.part(table, part).await
     }
+
+    async fn stored_size(&self, part: &PartRef) -> Result<Option<u64>, SnapshotError> {
+        self.repository.has_part(&part.name).await
+    }
 }
 
 /// The snapshot in an archive.
@@ -136,5 +143,9 @@ impl SnapshotSource for ArchiveSource {
             Ok(Bytes::from(bytes))
         };
         blocking(read).await
+    }
+
+    async fn stored_size(&self, part: &PartRef) -> Result<Option<u64>, SnapshotError> {
+        Ok(self.archive.entry_size(&layout::part(&part.name)))
     }
 }

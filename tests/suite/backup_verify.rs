@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Output, Site, backups, on_both_engines};
+use crate::support::{Output, Site, backups, on_both_engines, words};
 use backups::{create, run};
 
 fn at(site: &Site, level: &str) -> Output {
@@ -101,7 +101,53 @@ fn young_results_are_believed(site: &Site) {
     run(site, "backup verify --tenant nobody").code(2);
 }
 
+/// Damage of an archive, on whichever level, is a finding with the same words and the same exit code.
+fn an_archive_is_verified_like_a_snapshot(site: &Site) {
+    backups::tenant(site, "acme");
+    words::seal_backups(site);
+    let made = run(site, "backup create --tenant acme --output-path archives -o json").code(0);
+    let path = backups::archive(&made);
+    let name = path.strip_prefix(site.work()).unwrap_or(&path).display().to_string();
+    // The archive is enough: there is no repository, and none is made.
+    let _ = fs::remove_dir_all(backups::repository(site));
+    for level in ["list", "quick", "data", "live", "drill"] {
+        run(site, &format!("backup verify {name} --level {level}")).code(0);
+    }
+    let told = run(site, &format!("backup verify {name} --tenant acme -o json")).code(0);
+    assert!(backups::counted(&told, "bytes_read") > 0 && backups::counted(&told, "objects") > 3, "{told}");
+    run(site, &format!("backup verify {name} --tenant other")).code(2).says(&["acme"]);
+    assert!(backups::namespaces_beside(site).is_empty() && !backups::repository(site).exists());
+    site.query("acme", "DELETE FROM content_generated");
+    run(site, &format!("backup verify {name} --level live")).code(10).says(&["differs", "content_generated"]);
+    run(site, &format!("backup verify {name} --level drill")).code(0);
+
+    let config = site.read("fixtool.toml");
+    site.write("fixtool.toml", config.replace("./key.txt", "./other.txt"));
+    run(site, "backup keygen --output-path other.txt --yes").code(0);
+    run(site, &format!("backup verify {name}")).code(1).says(&["key"]);
+    site.write("fixtool.toml", config);
+
+    let whole = fs::read(&path).unwrap();
+    for at in [10, whole.len() / 3, whole.len() / 2, whole.len() - 5] {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        fs::write(&path, flipped).unwrap();
+        for level in ["list", "data"] {
+            damaged(run(site, &format!("backup verify {name} --level {level}")), &[&name]);
+        }
+    }
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    damaged(run(site, &format!("backup verify {name}")), &["no whole archive"]);
+    fs::write(&path, &whole).unwrap();
+    // A tenant that is gone needs no registry entry to be looked at.
+    run(site, "tenant drop acme --confirm acme --no-safety-backup").code(0);
+    run(site, &format!("backup verify {name} --level drill")).code(0);
+    run(site, &format!("backup verify {name} --level live")).code(2);
+    assert!(backups::namespaces_beside(site).is_empty());
+}
+
 on_both_engines!(
+    an_archive_is_verified_like_a_snapshot,
     damage_is_found_and_named,
     a_tenant_that_moved_on_says_nothing_against_its_snapshot,
     a_drill_leaves_nothing_behind,

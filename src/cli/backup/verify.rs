@@ -10,7 +10,8 @@ use crate::cli::run::{self, Rebuild, RunFlags};
 use crate::cli::session::Session;
 use crate::engine::Target;
 use crate::model::TenantId;
-use crate::operations::backup::verify::{Request, Verify};
+use crate::operations::backup::BackupError;
+use crate::operations::backup::verify::{Request, Verify, owner};
 use crate::snapshots::vault::Vault;
 use crate::snapshots::verified::Level;
 
@@ -18,6 +19,7 @@ const EXAMPLES: &str = "Examples:
   fixtool backup verify --tenant acme
   fixtool backup verify 20261123T0915 --level drill
   fixtool backup verify --all --newest --level quick --max-age 7d
+  fixtool backup verify ./archives/acme_full_20261123T091500Z.tar.zst
 ";
 
 /// Verify that what is stored is what was taken
@@ -27,8 +29,8 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_long_help = EXAMPLES)]
 pub struct Args {
-    /// A snapshot by the beginning of its id; all of the selected tenants by default
-    #[arg(value_name = "SNAPSHOT")]
+    /// A snapshot by the beginning of its id, or an archive; all snapshots of the selected tenants by default
+    #[arg(value_name = "SNAPSHOT|FILE")]
     snapshot: Option<String>,
     /// How deep to look
     #[arg(long, value_name = "LEVEL", default_value = "data")]
@@ -89,13 +91,25 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
     let target_named = args.snapshot.is_some() || args.selection.names_a_target();
     let flags = RunFlags { plan: args.plan.clone(), fleet: args.fleet.clone(), target_named };
     run::operation(session, &flags, async |site| {
+        let archive = args.snapshot.as_ref().map(|given| session.environment.directory.join(given));
+        let archive = archive.filter(|path| path.is_file());
         let request = |id: TenantId| Request {
             id,
-            snapshot: args.snapshot.clone(),
+            snapshot: args.snapshot.clone().filter(|_| archive.is_none()),
+            archive: archive.clone(),
             newest: args.newest,
             level: args.level.into(),
             max_age: args.max_age.map(|age| age.as_secs()),
         };
+        if let Some(path) = &archive {
+            // Whoever names a tenant as well wants to know whether it is of that tenant.
+            let id = owner(path).map_err(Fault::from)?;
+            let wanted = args.selection.selection();
+            if args.selection.names_a_target() && wanted.single() != Some(id.as_str()) {
+                return Err(Fault::from(BackupError::NotOf { path: path.clone(), tenant: id.to_string() }));
+            }
+            return Ok(vec![Verify::new(request(id), site.site_id())]);
+        }
         let ids = match &args.snapshot {
             Some(given) if !args.selection.names_a_target() => {
                 let vault = Vault::existing(site.backups()).await.map_err(problem)?;
@@ -109,5 +123,5 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
 }
 
 fn problem(error: crate::snapshots::SnapshotError) -> Fault {
-    crate::operations::backup::BackupError::from(error).into()
+    BackupError::from(error).into()
 }

@@ -136,6 +136,15 @@ pub enum BackupError {
         /// What is wrong with it.
         problems: Vec<String>,
     },
+    /// An archive of another tenant than the one that was named.
+    #[error("{} holds a snapshot of '{tenant}'", path.display())]
+    #[diagnostic(code(fixtool::backup::verify::other_tenant), help("leave --tenant out, or name another archive"))]
+    NotOf {
+        /// The archive.
+        path: PathBuf,
+        /// Whose it is.
+        tenant: String,
+    },
     /// The living tenant is not as it was.
     #[error("the living tenant differs from {snapshot}: {}", differences.join("; "))]
     #[diagnostic(
@@ -211,7 +220,7 @@ impl Failure for BackupError {
                 Cause::Site(error) => error.kind(),
                 Cause::Snapshot { class, .. } => kind_of(class),
             },
-            Self::None { .. } => FailureKind::Usage,
+            Self::None { .. } | Self::NotOf { .. } => FailureKind::Usage,
             Self::FewRows { .. } | Self::Damage { .. } | Self::Moved { .. } => FailureKind::Findings,
             Self::NoPolicy { .. }
             | Self::NoParent { .. }

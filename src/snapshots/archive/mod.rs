@@ -199,6 +199,11 @@ impl Archive {
         self.inner.entries.iter().map(|(path, place)| (path.as_str(), place.size))
     }
 
+    /// The size of an entry, unless there is none of that name.
+    pub fn entry_size(&self, path: &str) -> Option<u64> {
+        self.inner.entries.get(path).map(|place| place.size)
+    }
+
     /// The keys that can be had: each generation in the archive that the identities open. Blocks.
     pub fn keys(&self, identities: &Identities) -> Result<Keys, SnapshotError> {
         let mut keys = Keys::none();

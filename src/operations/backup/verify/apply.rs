@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::{Action, Request};
 use crate::backends::sealing::KeyError;
-use crate::backends::site::SiteWriter;
+use crate::backends::site::{SiteError, SiteWriter};
 use crate::engine::{Outcome, StepContext};
+use crate::model::tenant_record::MAIN_PLACEMENT;
+use crate::operations::backup::which::{self, Found};
 use crate::operations::backup::{BackupError, watch};
 use crate::rules::check_sql;
 use crate::snapshots::bring::Bring;
@@ -21,7 +23,11 @@ pub(super) async fn perform(
     step: &StepContext,
 ) -> Result<Outcome, BackupError> {
     let Action::Look { snapshot, level, .. } = action;
-    let vault = Vault::existing(site.backups()).await?;
+    // Results are kept beside what they speak of; an archive has no such place.
+    let vault = match &request.archive {
+        None => Some(Vault::existing(site.backups()).await?),
+        Some(_) => None,
+    };
     let mut looking = Looking { request, site, step, vault, objects: 0, bytes: 0, problems: Vec::new() };
     step.set_done(0);
     if looking.at(snapshot, *level).await? {
@@ -36,8 +42,8 @@ pub(super) async fn perform(
     };
     let sound = looking.problems.is_empty();
     // That a living tenant has moved on says nothing against its snapshot.
-    if sound || *level != Level::Live {
-        looking.vault.repository().keep_verified((&request.id, snapshot), *level, result).await?;
+    if let Some(vault) = looking.vault.as_ref().filter(|_| sound || *level != Level::Live) {
+        vault.repository().keep_verified((&request.id, snapshot), *level, result).await?;
     }
     if sound {
         let outcome = Outcome::default().with("objects", looking.objects);
@@ -53,7 +59,7 @@ struct Looking<'a> {
     request: &'a Request,
     site: &'a SiteWriter,
     step: &'a StepContext,
-    vault: Vault,
+    vault: Option<Vault>,
     objects: u64,
     bytes: u64,
     problems: Vec<String>,
@@ -63,15 +69,26 @@ impl Looking<'_> {
     /// Whether the user stopped it.
     async fn at(&mut self, snapshot: &SnapshotId, level: Level) -> Result<bool, BackupError> {
         self.objects += 1;
-        let source = match self.vault.source(&self.request.id, snapshot).await {
+        let source = match self.source(snapshot).await {
             Ok(source) => source,
-            Err(error) => return self.found(error).map(|()| false),
+            Err(BackupError::Snapshot(error)) => return self.found(error).map(|()| false),
+            Err(other) => return Err(other),
         };
         match level {
             Level::List => Ok(false),
-            Level::Quick => self.quick(&source).await.map(|()| false),
-            Level::Data => self.data(&source).await,
-            Level::Live | Level::Drill => self.rows(Arc::new(source), level).await,
+            Level::Quick => self.quick(&*source).await.map(|()| false),
+            Level::Data => self.data(&*source).await,
+            Level::Live | Level::Drill => self.rows(source, level).await,
+        }
+    }
+
+    async fn source(&self, snapshot: &SnapshotId) -> Result<Arc<dyn SnapshotSource>, BackupError> {
+        match (&self.vault, &self.request.archive) {
+            (Some(vault), _) => Ok(Arc::new(vault.source(&self.request.id, snapshot).await?)),
+            (None, archive) => {
+                let path = archive.clone().unwrap_or_default();
+                which::open(self.site.backups(), &Found::Archive { path }).await
+            }
         }
     }
 
@@ -92,7 +109,7 @@ impl Looking<'_> {
     async fn quick(&mut self, source: &dyn SnapshotSource) -> Result<(), BackupError> {
         for (table, part) in source.manifest().parts() {
             self.objects += 1;
-            match self.vault.repository().has_part(&part.name).await? {
+            match source.stored_size(part).await? {
                 Some(size) if size == part.stored_bytes => {}
                 Some(size) => {
                     let wanted = part.stored_bytes;
@@ -121,14 +138,16 @@ impl Looking<'_> {
 
     /// Compares rows: with those of the living tenant, or with those of a restored copy.
     async fn rows(&mut self, source: Arc<dyn SnapshotSource>, level: Level) -> Result<bool, BackupError> {
-        let tenant = self.site.tenant(&self.request.id).await?;
-        let database = self.site.database(&tenant.placement).await?;
         let drill = level == Level::Drill;
-        let namespace = if drill {
-            beside::namespace("drill", &format!("{}{:03}", self.step.run, self.step.step))
-        } else {
-            tenant.namespace
+        let (placement, namespace) = match self.site.tenant(&self.request.id).await {
+            Ok(tenant) => (tenant.placement, Some(tenant.namespace)),
+            // What is restored to be looked at needs no tenant that lives.
+            Err(SiteError::UnknownTenant { .. }) if drill => (MAIN_PLACEMENT.to_owned(), None),
+            Err(other) => return Err(other.into()),
         };
+        let database = self.site.database(&placement).await?;
+        let scratch = || beside::namespace("drill", &format!("{}{:03}", self.step.run, self.step.step));
+        let namespace = namespace.filter(|_| !drill).unwrap_or_else(scratch);
         let watch = watch::of(self.step);
         let bring = Bring { source: source.clone(), database: database.clone(), namespace, watch };
         let looked = self.compared(&bring, drill).await;

@@ -4,9 +4,11 @@ mod apply;
 mod observe;
 mod plan;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-pub use observe::Snapshot;
+pub use observe::{Snapshot, owner};
 pub use plan::Action;
 
 use super::BackupError;
@@ -22,6 +24,9 @@ pub struct Request {
     pub id: TenantId,
     /// Only the snapshot whose id begins like this; all by default.
     pub snapshot: Option<String>,
+    /// An archive, in place of what is in the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<PathBuf>,
     /// Only the newest one.
     pub newest: bool,
     /// How deep.

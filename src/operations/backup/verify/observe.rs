@@ -1,5 +1,6 @@
 //! What `backup verify` looks at: the snapshots that are meant, and what is known of them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -7,10 +8,12 @@ use serde_json::json;
 use super::Request;
 use crate::backends::site::SiteReader;
 use crate::engine::{Fingerprint, chain};
+use crate::model::TenantId;
 use crate::operations::backup::BackupError;
+use crate::snapshots::archive::Archive;
 use crate::snapshots::vault::Vault;
 use crate::snapshots::verified::Level;
-use crate::snapshots::{Instant, SnapshotId};
+use crate::snapshots::{Instant, SnapshotError, SnapshotId};
 
 /// What was seen.
 #[derive(Debug, Clone)]
@@ -28,7 +31,44 @@ impl Fingerprint for Snapshot {
     }
 }
 
+/// Whose snapshot an archive holds. That it is none, or no whole one, is what verifying looks for.
+///
+/// # Errors
+/// If it cannot be read, or is damaged.
+pub fn owner(path: &Path) -> Result<TenantId, BackupError> {
+    Ok(opened(path)?.tenant().clone())
+}
+
+/// The archive, of which every byte is compared with the hash at its end.
+fn opened(path: &Path) -> Result<Archive, BackupError> {
+    Archive::open(path).map_err(|error| match error {
+        SnapshotError::ArchiveIncomplete { .. } | SnapshotError::ArchiveEntry { .. } => {
+            BackupError::Damage { snapshot: path.display().to_string(), problems: vec![error.to_string()] }
+        }
+        other => other.into(),
+    })
+}
+
+/// Nothing is kept of an archive, so it is always looked at.
+fn in_archive(request: &Request, path: &Path, reader: &SiteReader) -> Result<Snapshot, BackupError> {
+    let archive = opened(path)?;
+    let keys = archive.keys(&reader.backups().identities()?)?;
+    let manifest = match archive.manifest(&keys) {
+        Ok(manifest) if request.level >= Level::Data => {
+            keys.all_at_hand(&manifest)?;
+            Some(manifest)
+        }
+        Err(SnapshotError::Key(error)) => return Err(error.into()),
+        other => other.ok(),
+    };
+    let bytes = manifest.map_or(0, |manifest| manifest.stored_bytes());
+    Ok(Snapshot { wanted: vec![(archive.id().clone(), bytes)], believed: Vec::new() })
+}
+
 pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Snapshot, BackupError> {
+    if let Some(path) = &request.archive {
+        return in_archive(request, path, reader);
+    }
     let vault = Vault::existing(reader.backups()).await?;
     let repository = vault.repository();
     let mut entries = match &request.snapshot {
