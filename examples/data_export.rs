@@ -5,8 +5,9 @@ use std::path::Path;
 
 use fixtool::backends::database::connect::{self, Limits};
 use fixtool::formats::{Compression, SourceFormat};
+use fixtool::model::mask::Masker;
 use fixtool::model::{Namespace, TenantId};
-use fixtool::operations::data::export::stream::{Export, fresh_masker};
+use fixtool::operations::data::export::stream::Export;
 use miette::{IntoDiagnostic, miette};
 
 #[tokio::main]
@@ -29,7 +30,7 @@ async fn main() -> miette::Result<()> {
         definition,
         format: SourceFormat::Ndjson,
         compression: Compression::None,
-        masker: Some(fresh_masker()),
+        masker: Some(Masker::of_this_run()),
     };
     let (_, rows) = export.run(reader, std::io::stdout(), (Path::new("standard output"), None)).await?;
     std::io::Write::write_all(&mut std::io::stderr(), format!("{rows} users\n").as_bytes()).into_diagnostic()

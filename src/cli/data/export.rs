@@ -8,6 +8,7 @@ use crate::cli::run::{self, Rebuild, RunFlags};
 use crate::cli::session::Session;
 use crate::engine::Target;
 use crate::formats::{Compression, SourceFormat, check_format};
+use crate::model::mask::{Masker, tied};
 use crate::model::{TenantId, TenantRecord};
 use crate::operations::data::export::{Export, ExportError, Request, stream};
 
@@ -104,7 +105,9 @@ async fn to_standard_output(args: &Args, session: &Session) -> CommandResult {
         return Err(ExportError::One.into());
     };
     let reader = session.reader().await?;
-    let export = prepared(args, tenant, &reader.model_of(tenant).map_err(ExportError::from)?, data_type)?;
+    let model = reader.model_of(tenant).map_err(ExportError::from)?;
+    let model = if args.mask_pii { tied(&model) } else { model };
+    let export = prepared(args, tenant, &model, data_type)?;
     let database = reader.database(&tenant.placement).await.map_err(ExportError::from)?;
     match export.run(database, std::io::stdout(), (Path::new("standard output"), None)).await {
         // Whoever reads has read enough.
@@ -133,7 +136,7 @@ fn prepared(
         definition: definition.clone(),
         format: args.format,
         compression: args.compression,
-        masker: args.mask_pii.then(stream::fresh_masker),
+        masker: args.mask_pii.then(Masker::of_this_run),
     })
 }
 

@@ -8,7 +8,7 @@ use super::request::Request;
 use super::stream::Export;
 use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
-use crate::model::mask::Masker;
+use crate::model::mask::{Masker, tied};
 
 /// Carries out one action.
 pub async fn perform(
@@ -37,6 +37,7 @@ async fn prepared(
 ) -> Result<Export, ExportError> {
     let tenant = writer.tenant(&request.tenant).await?;
     let model = writer.model_of(&tenant)?;
+    let model = if masker.is_some() { tied(&model) } else { model };
     let lost = || ExportError::Bug { message: format!("the model has lost the table '{table}'") };
     Ok(Export {
         namespace: tenant.namespace,

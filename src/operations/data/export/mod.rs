@@ -38,7 +38,7 @@ pub struct Export {
 impl Export {
     /// For this request at this site.
     pub fn new(request: Request, site: &str) -> Self {
-        Self { request, site: site.to_owned(), masker: stream::fresh_masker() }
+        Self { request, site: site.to_owned(), masker: Masker::of_this_run() }
     }
 }
 

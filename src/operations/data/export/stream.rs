@@ -23,7 +23,7 @@ pub struct Export {
     pub namespace: Namespace,
     /// The table's name.
     pub table: String,
-    /// The table as the model has it.
+    /// The table as the model has it; with masks, as a [`tied`](crate::model::mask::tied) model has it.
     pub definition: Table,
     /// The format.
     pub format: SourceFormat,
@@ -31,11 +31,6 @@ pub struct Export {
     pub compression: Compression,
     /// Masks personal data and leaves secrets out.
     pub masker: Option<Masker>,
-}
-
-/// A masker whose secret nobody knows and nothing keeps.
-pub fn fresh_masker() -> Masker {
-    Masker::new(&[uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()].concat())
 }
 
 impl Export {
@@ -64,7 +59,7 @@ impl Export {
         };
         let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
         let masks: Vec<Option<Column>> =
-            columns.iter().map(|(_, column)| column.pii.map(|_| (*column).clone())).collect();
+            columns.iter().map(|(_, column)| Masker::hides(column).then(|| (*column).clone())).collect();
         let names: Vec<String> = columns.iter().map(|(name, _)| (*name).clone()).collect();
         let (format, compression, masker) = (self.format, self.compression, self.masker.clone());
         let context = context.cloned();
