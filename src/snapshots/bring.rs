@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::error::SnapshotError;
-use super::line_sum::LineSum;
+use super::line_sum::{self, LineSum, Sense};
 use super::manifest::{Manifest, TableEntry};
 use super::source::SnapshotSource;
 use super::take::Watch;
@@ -126,29 +126,26 @@ impl Bring {
 
     async fn wanted(&self, table: &str) -> Result<LineSum, SnapshotError> {
         let mut sum = LineSum::default();
-        for part in &self.entry(table)?.parts {
+        let entry = self.entry(table)?;
+        let sense = self.sense(entry)?;
+        for part in &entry.parts {
             let rows = self.source.rows(table, part).await?;
-            sum = summed(sum, rows).await?;
+            sum = summed((sum, sense.clone()), rows).await?;
         }
         Ok(sum)
+    }
+
+    /// What counts of the lines of a table on the way to this database.
+    fn sense(&self, entry: &TableEntry) -> Result<Sense, SnapshotError> {
+        let manifest = self.source.manifest();
+        Ok(Sense::of(&columns(entry, &manifest.model)?, (manifest.engine, self.database.engine())))
     }
 
     async fn found(&self, table: &str) -> Result<LineSum, SnapshotError> {
         let entry = self.entry(table)?;
         let columns = columns(entry, &self.source.manifest().model)?;
-        let moment = self.database.instant(&self.namespace, &[table.to_owned()], 1).await?;
         let what = LinesOf { table: table.to_owned(), columns, key: Vec::new(), range: None };
-        let (sender, mut receiver) = mpsc::channel::<Bytes>(4);
-        let source = moment.clone();
-        let reader = tokio::spawn(async move { source.lines(&what, sender).await });
-        let mut sum = LineSum::default();
-        while let Some(chunk) = receiver.recv().await {
-            sum.add(&chunk);
-        }
-        let read = reader.await.map_err(|error| SnapshotError::damaged(table, error.to_string()))?;
-        moment.close().await;
-        read?;
-        Ok(sum)
+        line_sum::stored(&self.database, &self.namespace, (what, &self.sense(entry)?)).await
     }
 }
 
@@ -159,9 +156,9 @@ enum Sent {
     Unwanted,
 }
 
-async fn summed(mut sum: LineSum, rows: Bytes) -> Result<LineSum, SnapshotError> {
+async fn summed((mut sum, sense): (LineSum, Sense), rows: Bytes) -> Result<LineSum, SnapshotError> {
     super::source::blocking(move || {
-        sum.add(&rows);
+        sense.add(&mut sum, &rows);
         Ok(sum)
     })
     .await

@@ -3,7 +3,17 @@
 //! Two servers order texts by different collations, so a table that was read in key order on one comes in
 //! another order from the other. The sum of the lines' hashes is the same for the same lines.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use memchr::memchr_iter;
+use tokio::sync::mpsc;
+
+use super::error::SnapshotError;
+use crate::backends::database::Writer;
+use crate::backends::database::instant::LinesOf;
+use crate::backends::database::load::parse_text;
+use crate::model::{Engine, LogicalType, Namespace};
 
 /// How many lines there were, and the sum of their hashes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +39,92 @@ impl LineSum {
     }
 }
 
+/// What counts of a line. SQLite keeps JSON documents as they were written, and PostgreSQL keeps what they say: on
+/// the way from one to the other only the latter can be compared.
+#[derive(Debug, Clone, Default)]
+pub struct Sense {
+    /// Places of the columns with documents.
+    documents: Vec<usize>,
+}
+
+impl Sense {
+    /// Of lines with these columns that go from one engine to the other.
+    pub fn of(columns: &[(String, LogicalType)], (from, to): (Engine, Engine)) -> Self {
+        let is_document = |(at, (_, logical)): (usize, &(String, LogicalType))| {
+            (from != to && *logical == LogicalType::Json).then_some(at)
+        };
+        Self { documents: columns.iter().enumerate().filter_map(is_document).collect() }
+    }
+
+    /// Adds whole lines to a sum.
+    pub fn add(&self, sum: &mut LineSum, bytes: &[u8]) {
+        if self.documents.is_empty() {
+            return sum.add(bytes);
+        }
+        let mut plain = Vec::with_capacity(bytes.len());
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (line, end) = line.strip_suffix(b"\n").map_or((line, false), |line| (line, true));
+            for (at, field) in line.split(|byte| *byte == b'\t').enumerate() {
+                if at > 0 {
+                    plain.push(b'\t');
+                }
+                match self.documents.contains(&at).then(|| said(field)).flatten() {
+                    Some(said) => plain.extend_from_slice(said.as_bytes()),
+                    None => plain.extend_from_slice(field),
+                }
+            }
+            if end {
+                plain.push(b'\n');
+            }
+        }
+        sum.add(&plain);
+    }
+}
+
+/// What a document says, without line ends: keys in order, and numbers by their value.
+fn said(field: &[u8]) -> Option<String> {
+    fn by_value(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Number(number) => {
+                let amount = number.as_f64().filter(|amount| amount.fract() == 0.0 && amount.abs() < 9e15);
+                let text = amount.map_or_else(|| number.to_string(), |amount| format!("{:.0}", amount + 0.0));
+                // No text in a database has this character.
+                *value = format!("\0{text}").into();
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(by_value),
+            serde_json::Value::Object(items) => items.values_mut().for_each(by_value),
+            _ => {}
+        }
+    }
+    let mut document: serde_json::Value = serde_json::from_str(&parse_text::unescape(field)?).ok()?;
+    by_value(&mut document);
+    Some(document.to_string())
+}
+
+/// The sum of the lines that a table holds.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stored(
+    database: &Arc<dyn Writer>,
+    namespace: &Namespace,
+    (what, sense): (LinesOf, &Sense),
+) -> Result<LineSum, SnapshotError> {
+    let table = what.table.clone();
+    let moment = database.instant(namespace, std::slice::from_ref(&table), 1).await?;
+    let (sender, mut receiver) = mpsc::channel::<Bytes>(4);
+    let source = moment.clone();
+    let reader = tokio::spawn(async move { source.lines(&what, sender).await });
+    let mut sum = LineSum::default();
+    while let Some(chunk) = receiver.recv().await {
+        sense.add(&mut sum, &chunk);
+    }
+    let read = reader.await.map_err(|error| SnapshotError::damaged(&table, error.to_string()))?;
+    moment.close().await;
+    read?;
+    Ok(sum)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +144,25 @@ mod tests {
         assert_ne!(of(&["a\na\n"]), of(&["a\n"]));
         assert_ne!(of(&["a\n\n"]), of(&["a\n"]));
         assert_eq!(of(&["a\na\na\n"]).lines, 3);
+    }
+
+    #[test]
+    fn documents_of_two_engines_count_by_what_they_say() {
+        let columns = [("a", LogicalType::Text), ("b", LogicalType::Json)].map(|(name, of)| (name.to_owned(), of));
+        let both = (Engine::Sqlite, Engine::Postgres);
+        let sum = |engines, line: &str| {
+            let mut sum = LineSum::default();
+            Sense::of(&columns, engines).add(&mut sum, line.as_bytes());
+            sum
+        };
+        let written = "x\t{\"b\":[1e3,-0.0,1.50],\"a\":\"\\\\n\"}\n";
+        let kept = "x\t{\"a\": \"\\\\n\", \"b\": [1000, 0.0, 1.5]}\n";
+        assert_eq!(sum(both, written), sum(both, kept));
+        assert_ne!(sum((Engine::Sqlite, Engine::Sqlite), written), sum((Engine::Sqlite, Engine::Sqlite), kept));
+        for other in ["{\"b\": [1000, 0, 1.5]}", "{\"a\": \"1000\"}", "[]", "\\N"] {
+            assert_ne!(sum(both, &format!("x\t{other}\n")), sum(both, kept), "{other}");
+        }
+        assert_ne!(sum(both, "x\t1\n"), sum(both, "x\t\"1\"\n"));
+        assert_eq!(sum(both, "x\t1\ny\t\\N\n").lines, 2);
     }
 }

@@ -142,6 +142,18 @@ fn a_tenant_goes_to_the_other_engine_and_back() {
     assert_same(&contents(&postgres, "again"), &contents(&postgres, "acme"));
 }
 
+#[test]
+fn documents_as_sqlite_keeps_them_go_to_postgres() {
+    let [postgres, sqlite] = Site::both();
+    backups::tenant(&sqlite, "acme");
+    sqlite.query("acme", r#"UPDATE users SET preferences = '{"b":1.0,  "a":[1e2, "x"]}'"#);
+    let there = backups::archive(&run(&sqlite, "backup create --tenant acme -o json --output-path out").code(0));
+    run(&postgres, &format!("backup restore {}", there.display())).code(0);
+    assert_eq!(postgres.count("acme", "users"), 120);
+    let said = postgres.value("acme", "SELECT DISTINCT preferences->'a' FROM users");
+    assert_eq!(said, r#"[100, "x"]"#);
+}
+
 on_both_engines!(
     an_undone_restore_brings_the_changed_rows_back,
     a_restore_makes_a_tenant_of_another_name,
