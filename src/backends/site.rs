@@ -378,4 +378,11 @@ impl SiteWriter {
         let session = slot.session.get_or_try_init(|| connect::writer(&at.address, &at.limits)).await?;
         Ok(Arc::clone(session))
     }
+
+    /// A placement once more, with connections of its own: what is read side by side with writing never waits for
+    /// a connection that the writing holds. Whoever asks for it closes it.
+    pub async fn apart(&self, placement: &str) -> Result<Arc<dyn Reader>, SiteError> {
+        let at = &self.0.slot(placement)?.placement;
+        Ok(connect::writer(&at.address, &at.limits).await?.as_reader())
+    }
 }

@@ -56,7 +56,6 @@ const LATER: &[(&str, &str)] = &[
     ("monitor", "until then, 'fixtool doctor' checks the installation once"),
     ("data validate", "until then, 'fixtool data load --dry-run' checks a source without loading it"),
     ("data diff", "until then, compare two 'fixtool data export' directories"),
-    ("tenant clone", "until then, 'fixtool data export' one tenant and 'fixtool data load' the other"),
     ("tenant export-subject", "until then, use 'fixtool data export' and pick the person's records"),
     ("tenant erase-subject", "until then, delete the person's records with SQL"),
 ];

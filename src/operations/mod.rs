@@ -7,3 +7,4 @@ pub mod on_site;
 pub mod op;
 pub mod pack;
 pub mod tenant;
+mod watch;

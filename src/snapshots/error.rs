@@ -149,6 +149,20 @@ pub enum SnapshotError {
         /// The table.
         table: String,
     },
+    /// What was written is not what was read.
+    #[error("{table} has {found} rows after it was copied and {wanted} were read, or other ones")]
+    #[diagnostic(
+        code(fixtool::snapshot::not_copied),
+        help("nothing was registered; run it again, and report it if it stays")
+    )]
+    NotCopied {
+        /// The table.
+        table: String,
+        /// Rows that were read.
+        wanted: u64,
+        /// Rows that were found.
+        found: u64,
+    },
     /// There is no repository.
     #[error("{location} holds no repository of fixtool")]
     #[diagnostic(

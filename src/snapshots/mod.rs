@@ -24,8 +24,9 @@
 //! | [`beside`] | the namespace into which they come, beside those that live |
 //! | [`rows`] | rows of some tables come back into a living tenant |
 //! | [`safety`] | copies of what is about to be destroyed, and the way back |
+//! | [`room`] | a fresh namespace: its tables, keys and rights |
+//! | [`copy`], [`masked`] | one moment of a tenant becomes another tenant, and personal data masks |
 //! | [`configuration`] | roles, settings and credentials |
-//! | [`watch`] | how far something came, and whether to stop |
 //! | [`vault`] | the repository that the configuration names |
 //! | [`error`] | what can go wrong |
 //!
@@ -37,6 +38,7 @@ pub mod beside;
 pub mod bring;
 pub mod codec;
 pub mod configuration;
+pub mod copy;
 pub mod cut;
 pub mod error;
 pub mod garbage;
@@ -48,19 +50,20 @@ pub mod layout;
 pub mod line_sum;
 pub mod local_keys;
 pub mod manifest;
+pub mod masked;
 pub mod part;
 pub mod part_store;
 pub mod pins;
 pub mod record;
 pub mod repository;
 pub mod retention;
+pub mod room;
 pub mod rows;
 pub mod safety;
 pub mod source;
 pub mod take;
 pub mod vault;
 pub mod verified;
-pub mod watch;
 
 #[cfg(test)]
 mod tests;

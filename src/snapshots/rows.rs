@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::beside::{self, CheckSql};
+use super::beside;
 use super::bring::Bring;
 use super::error::SnapshotError;
 use super::manifest::Manifest;
+use super::room::Checks;
 use super::source::SnapshotSource;
 use super::take::Watch;
 use crate::backends::database::joint::{JointStep, Pair};
@@ -61,7 +62,7 @@ pub struct Rows<'a> {
     /// The run by which the namespace beside is called.
     pub run: &'a str,
     /// How rules are written as SQL.
-    pub checks: CheckSql,
+    pub checks: Checks,
     /// Who is told, and asked whether to go on.
     pub watch: Arc<dyn Watch>,
 }

@@ -68,7 +68,6 @@ fn commands_of_later_versions_say_so() {
     let env = TestEnvironment::new();
     for line in [
         "fixtool backup watch",
-        "fixtool tenant clone acme copy",
         "fixtool cleanup plan",
         "fixtool migrate apply --tenant acme",
         "fixtool monitor check --help",

@@ -3,11 +3,13 @@
 use crate::support::{Engine, Site, on_both_engines, words};
 
 /// One line for every command that writes.
-const LINES: [&str; 20] = [
+const LINES: [&str; 22] = [
     "tenant init beta --tier starter --initialize-data --admin-email ada@example.com",
     "tenant set-tier acme starter",
     "tenant suspend acme",
     "tenant rename acme omega",
+    "tenant clone acme beta",
+    "tenant clone acme beta --mask-pii --tier professional",
     "tenant drop acme",
     "data load users.csv --tenant acme --data-types users --on-conflict overwrite",
     "data load users.csv --tenant acme --data-types users --mode incremental",

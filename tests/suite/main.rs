@@ -54,3 +54,4 @@ mod safety_copies;
 mod safety_of_loads;
 mod support_itself;
 mod tenant;
+mod tenant_clone;

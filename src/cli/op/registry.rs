@@ -14,6 +14,7 @@ use crate::operations::backup::verify::Verify;
 use crate::operations::data::export::Export;
 use crate::operations::data::load::Load;
 use crate::operations::tenant::adopt::Adopt;
+use crate::operations::tenant::clone::CloneTenant;
 use crate::operations::tenant::credential_rotate::CredentialRotate;
 use crate::operations::tenant::credential_set::CredentialSet;
 use crate::operations::tenant::drop::Drop;
@@ -67,6 +68,7 @@ operations![
     SetTier,
     Suspend,
     Resume,
+    CloneTenant,
     Rename,
     Drop,
     Adopt,

@@ -1,6 +1,7 @@
 //! `fixtool tenant …`: what the user may type about tenants.
 
 mod adopt;
+mod clone;
 mod credential;
 mod drop;
 mod init;
@@ -16,7 +17,7 @@ use clap::Subcommand;
 use super::fault::CommandResult;
 use super::session::Session;
 
-/// Make, list, show, change, take over and drop tenants
+/// Make, list, show, change, copy, take over and drop tenants
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(init::Args),
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     SetTier(set_tier::Args),
     Suspend(suspend::Args),
     Resume(resume::Args),
+    Clone(clone::Args),
     Rename(rename::Args),
     Drop(drop::Args),
     Adopt(adopt::Args),
@@ -42,6 +44,7 @@ impl Command {
             Self::SetTier(args) => set_tier::run(args, session).await,
             Self::Suspend(args) => suspend::run(args, session).await,
             Self::Resume(args) => resume::run(args, session).await,
+            Self::Clone(args) => clone::run(args, session).await,
             Self::Rename(args) => rename::run(args, session).await,
             Self::Drop(args) => drop::run(args, session).await,
             Self::Adopt(args) => adopt::run(args, session).await,

@@ -1,6 +1,7 @@
 //! Tenants: made, listed, shown, changed, taken over and dropped.
 
 pub mod adopt;
+pub mod clone;
 pub mod credential_list;
 pub mod credential_rotate;
 pub mod credential_set;

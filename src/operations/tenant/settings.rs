@@ -27,6 +27,13 @@ pub fn configuration(manifest: &Manifest, tier_name: &str, tier: &Tier) -> Map<S
     all
 }
 
+/// The settings that follow from a tier alone.
+pub fn of_tier(manifest: &Manifest, tier_name: &str, tier: &Tier) -> Map<String, Value> {
+    let mut settings = configuration(manifest, tier_name, tier);
+    settings.retain(|key, _| matches!(key.as_str(), "tier" | "quotas" | "policy"));
+    settings
+}
+
 /// Statements that write the roles of a pack and what each may do.
 pub fn write_roles(target: Target<'_>, manifest: &Manifest) -> Vec<String> {
     let (roles, permissions) = (target.table("_fixtool_role"), target.table("_fixtool_permission"));

@@ -8,9 +8,10 @@ use crate::backends::database::Writer;
 use crate::backends::database::roles::admit;
 use crate::backends::site::SiteWriter;
 use crate::model::{TenantId, TenantRecord, TenantStatus, fingerprint};
-use crate::snapshots::beside::{self, CheckSql};
+use crate::snapshots::beside;
 use crate::snapshots::bring::Bring;
 use crate::snapshots::manifest::{Content, Manifest};
+use crate::snapshots::room::Checks;
 use crate::snapshots::source::SnapshotSource;
 use crate::snapshots::take::Watch;
 use crate::snapshots::vault::Vault;
@@ -27,7 +28,7 @@ pub struct Back<'a> {
     /// The run that made the copy.
     pub run: &'a str,
     /// How rules are written as SQL.
-    pub checks: CheckSql,
+    pub checks: Checks,
     /// Who is told, and asked whether to go on.
     pub watch: Arc<dyn Watch>,
 }

@@ -8,10 +8,10 @@ use super::{Foreseen, KEPT, SafetyError, TAG, Wanted, run_tag};
 use crate::backends::database::Writer;
 use crate::backends::site::SiteWriter;
 use crate::model::{Model, TenantRecord, fingerprint};
-use crate::snapshots::beside::{self, CheckSql};
 use crate::snapshots::manifest::{Content, Scope};
 use crate::snapshots::pins::{Hold, Pin};
 use crate::snapshots::repository::SnapshotEntry;
+use crate::snapshots::room::{Checks, Room};
 use crate::snapshots::take::{Take, Taken, Watch, take};
 use crate::snapshots::vault::Vault;
 use crate::snapshots::{Codec, Instant, Keys, Manifest, SnapshotId};
@@ -27,7 +27,7 @@ pub struct Keeping<'a> {
     /// The run that is going to destroy something.
     pub run: &'a str,
     /// How rules are written as SQL.
-    pub checks: CheckSql,
+    pub checks: Checks,
     /// Who is told, and asked whether to go on.
     pub watch: Arc<dyn Watch>,
 }
@@ -98,7 +98,7 @@ impl Keeping<'_> {
             Ok(model) if fingerprint(&model) == fingerprint(&found) => model,
             _ => found,
         };
-        beside::stages((database.engine(), &self.tenant.namespace), &model, self.checks)?;
+        Room { database, namespace: &self.tenant.namespace, model: &model, checks: self.checks }.stages()?;
         Ok(model)
     }
 

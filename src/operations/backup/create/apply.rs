@@ -8,7 +8,7 @@ use super::{Action, Request};
 use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
 use crate::model::TenantRecord;
-use crate::operations::backup::{BackupError, watch};
+use crate::operations::backup::BackupError;
 use crate::snapshots::archive::ArchiveWriter;
 use crate::snapshots::layout;
 use crate::snapshots::manifest::{Content, Manifest, Scope};
@@ -155,7 +155,7 @@ impl Storing<'_> {
             keys: self.keys.clone(),
             credentials: self.credentials().await?,
             tags,
-            watch: watch::of(self.step),
+            watch: Arc::new(self.step.clone()),
         };
         self.step.set_done(0);
         Ok(take(&all).await?)

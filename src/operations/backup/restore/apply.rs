@@ -1,5 +1,6 @@
 //! Carries out the steps of `backup restore`. Each may be carried out again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::{Action, Way};
@@ -10,12 +11,12 @@ use crate::backends::site::SiteWriter;
 use crate::engine::{Action as _, Outcome, StepContext};
 use crate::model::{Namespace, TenantRecord};
 use crate::operations::backup::which::Found;
-use crate::operations::backup::{BackupError, watch, which};
+use crate::operations::backup::{BackupError, which};
 use crate::rules::check_sql;
 use crate::snapshots::bring::Bring;
 use crate::snapshots::pins::{Hold, Pin};
 use crate::snapshots::vault::Vault;
-use crate::snapshots::{Instant, beside};
+use crate::snapshots::{Instant, beside, room};
 
 /// Keys that are built at once: sorting takes memory on the server.
 const KEYS_AT_ONCE: usize = 2;
@@ -105,7 +106,7 @@ async fn bring(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Bring
         source: which::open(site.backups(), &way.found).await?,
         database: site.database(&way.tenant.placement).await?,
         namespace: fresh(way, step),
-        watch: watch::of(step),
+        watch: Arc::new(step.clone()),
     })
 }
 
@@ -121,13 +122,7 @@ async fn fill(way: &Way, table: &str, site: &SiteWriter, step: &StepContext) -> 
 async fn clear(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
     let database = site.database(&way.tenant.placement).await?;
     let fresh = fresh(way, step);
-    let existed = database.namespace_exists(&fresh).await?;
-    if existed {
-        database.drop_namespace(&fresh).await?;
-    }
-    if !way.beside && has_roles(database.engine()) {
-        database.execute(&fresh, &TenantRoles::of(&fresh, site.site_id()).drop()).await?;
-    }
+    let existed = room::clear(&database, &fresh, (!way.beside).then(|| site.site_id())).await?;
     Ok(Outcome::default().with("namespaces", u64::from(existed)))
 }
 

@@ -11,7 +11,7 @@ use crate::backends::site::{SiteReader, SiteWriter};
 use crate::engine::plan::NO_SAFETY_COPY;
 use crate::engine::{Draft, Outcome, Step, StepContext};
 use crate::model::TenantRecord;
-use crate::operations::backup::{BackupError, watch, which};
+use crate::operations::backup::{BackupError, which};
 use crate::rules::check_sql;
 use crate::snapshots::manifest::Manifest;
 use crate::snapshots::rows::{Rows, fit, is_replaced};
@@ -94,7 +94,7 @@ pub(super) async fn keep(
     (site, step): (&SiteWriter, &StepContext),
 ) -> Result<Outcome, BackupError> {
     step.set_done(0);
-    let keeping = Keeping { site, tenant, foreseen, run: &step.run, checks: check_sql, watch: watch::of(step) };
+    let keeping = Keeping { site, tenant, foreseen, run: &step.run, checks: check_sql, watch: Arc::new(step.clone()) };
     let Some(kept) = keeping.keep().await? else {
         return Ok(Outcome { interrupted: true, ..Outcome::default() });
     };
@@ -148,7 +148,7 @@ async fn over(
         tables,
         run,
         checks: check_sql,
-        watch: watch::of(step),
+        watch: Arc::new(step.clone()),
     };
     let Some(returned) = rows.replace().await? else {
         return Ok(Outcome { interrupted: true, ..Outcome::default() });

@@ -7,8 +7,8 @@ use crate::backends::sealing::KeyError;
 use crate::backends::site::{SiteError, SiteWriter};
 use crate::engine::{Outcome, StepContext};
 use crate::model::tenant_record::MAIN_PLACEMENT;
+use crate::operations::backup::BackupError;
 use crate::operations::backup::which::{self, Found};
-use crate::operations::backup::{BackupError, watch};
 use crate::rules::check_sql;
 use crate::snapshots::bring::Bring;
 use crate::snapshots::source::SnapshotSource;
@@ -148,7 +148,7 @@ impl Looking<'_> {
         let database = self.site.database(&placement).await?;
         let scratch = || beside::namespace("drill", &format!("{}{:03}", self.step.run, self.step.step));
         let namespace = namespace.filter(|_| !drill).unwrap_or_else(scratch);
-        let watch = watch::of(self.step);
+        let watch = Arc::new(self.step.clone());
         let bring = Bring { source: source.clone(), database: database.clone(), namespace, watch };
         let looked = self.compared(&bring, drill).await;
         if drill && database.namespace_exists(&bring.namespace).await? {

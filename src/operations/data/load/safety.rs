@@ -10,21 +10,14 @@ use crate::rules::check_sql;
 use crate::snapshots::error::Class;
 use crate::snapshots::rows::Rows;
 use crate::snapshots::safety::{self, Cause, Foreseen, Keeping, SafetyError};
-use crate::snapshots::take::Watch;
 use crate::snapshots::vault::Vault;
-use crate::snapshots::watch;
 
 impl Applying<'_> {
-    fn watch(&self) -> Arc<dyn Watch> {
-        let (meter, ending) = (self.context.clone(), self.context.clone());
-        watch::by(move |bytes| meter.advance(bytes), move || ending.is_cancelled())
-    }
-
     /// Puts the tables into the repository.
     pub(super) async fn keep(&self, foreseen: &Foreseen) -> Result<Outcome, LoadError> {
         self.context.set_done(0);
         let (site, tenant, run) = (self.site, self.tenant, &self.context.run);
-        let keeping = Keeping { site, tenant, foreseen, run, checks: check_sql, watch: self.watch() };
+        let keeping = Keeping { site, tenant, foreseen, run, checks: check_sql, watch: Arc::new(self.context.clone()) };
         let Some(kept) = keeping.keep().await? else {
             return Ok(Outcome { interrupted: true, ..Outcome::default() });
         };
@@ -55,7 +48,7 @@ impl Applying<'_> {
             tables: &tables,
             run,
             checks: check_sql,
-            watch: self.watch(),
+            watch: Arc::new(self.context.clone()),
         };
         match rows.add_missing(&gone).await.map_err(SafetyError::from)? {
             Some(returned) => {

@@ -8,8 +8,6 @@ use crate::engine::{Outcome, StepContext};
 use crate::model::{TenantId, TenantStatus};
 use crate::rules::check_sql;
 use crate::snapshots::safety::{Back, Foreseen, Keeping};
-use crate::snapshots::take::Watch;
-use crate::snapshots::watch;
 
 pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepContext) -> Result<Outcome, DropError> {
     let mut outcome = Outcome::default();
@@ -40,12 +38,6 @@ pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepConte
     Ok(outcome)
 }
 
-/// The meter and the stop of the step.
-fn watch(step: &StepContext) -> Arc<dyn Watch> {
-    let (meter, ending) = (step.clone(), step.clone());
-    watch::by(move |bytes| meter.advance(bytes), move || ending.is_cancelled())
-}
-
 async fn keep(
     site: &SiteWriter,
     id: &TenantId,
@@ -53,7 +45,7 @@ async fn keep(
 ) -> Result<Outcome, DropError> {
     let tenant = &site.tenant(id).await?;
     step.set_done(0);
-    let keeping = Keeping { site, tenant, foreseen, run: &step.run, checks: check_sql, watch: watch(step) };
+    let keeping = Keeping { site, tenant, foreseen, run: &step.run, checks: check_sql, watch: Arc::new(step.clone()) };
     let Some(kept) = keeping.keep().await? else {
         return Ok(Outcome { interrupted: true, ..Outcome::default() });
     };
@@ -65,7 +57,7 @@ async fn keep(
 async fn bring_back(site: &SiteWriter, id: &TenantId, step: &StepContext) -> Result<Outcome, DropError> {
     let run = step.undoes.as_ref().map_or(step.run.as_str(), |(run, _)| run);
     step.set_done(0);
-    let back = Back { site, tenant: id, run, checks: check_sql, watch: watch(step) };
+    let back = Back { site, tenant: id, run, checks: check_sql, watch: Arc::new(step.clone()) };
     let Some(brought) = back.tenant().await? else {
         return Ok(Outcome { interrupted: true, ..Outcome::default() });
     };

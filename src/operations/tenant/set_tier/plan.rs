@@ -69,8 +69,7 @@ pub(super) fn decide(request: &Request, seen: &Snapshot) -> Result<Draft<Action>
         return Err(SetTierError::State { id: tenant.id.clone(), status: tenant.status });
     }
     let state = |name: &str, tier| {
-        let mut settings = settings::configuration(manifest, name, tier);
-        settings.retain(|key, _| matches!(key.as_str(), "tier" | "quotas" | "policy"));
+        let settings = settings::of_tier(manifest, name, tier);
         TierState { tier: name.to_owned(), quotas: quota::of_tier(tier), settings }
     };
     let to = state(&request.tier, tier);
