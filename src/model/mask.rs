@@ -38,7 +38,7 @@ const LAST: &[&str] = &[
     "Stone", "Vale", "Wells", "Wood", "Yew",
 ];
 
-/// Letters of a mask: 84 bits of the digest. Among a billion values two meet with a chance of one in 40 million.
+/// Letters of a mask: 84 bits of the digest. Among a billion values two meet with a chance of one in 50 million.
 const LETTERS: usize = 18;
 /// With fewer letters two values could meet too easily.
 const FEWEST: usize = 8;
