@@ -16,7 +16,9 @@ fn roles(site: &Site, tenant: &str) -> Vec<Vec<String>> {
     if site.engine() == Engine::Sqlite {
         return Vec::new();
     }
-    let like = format!("LIKE 'tenant\\_{tenant}\\_%'");
+    // Other sites on this server have tenants of the same name.
+    let part = site.database().query("SELECT left(site_id, 6) FROM fixtool.site")[0][0].clone();
+    let like = format!("LIKE 'tenant\\_{tenant}\\_%\\_{part}'");
     let mut found = site.database().query(&format!(
         "SELECT rolname, has_schema_privilege(rolname, 'tenant_{tenant}', 'USAGE'), \
          has_table_privilege(rolname, 'tenant_{tenant}.users', 'INSERT') FROM pg_roles WHERE rolname {like} ORDER BY 1"

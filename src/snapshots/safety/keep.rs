@@ -10,7 +10,6 @@ use crate::backends::site::SiteWriter;
 use crate::model::{Model, TenantRecord, fingerprint};
 use crate::snapshots::manifest::{Content, Scope};
 use crate::snapshots::pins::{Hold, Pin};
-use crate::snapshots::repository::SnapshotEntry;
 use crate::snapshots::room::{Checks, Room};
 use crate::snapshots::take::{Take, Taken, Watch, take};
 use crate::snapshots::vault::Vault;
@@ -60,14 +59,14 @@ impl Keeping<'_> {
         let vault = Vault::open(self.site.backups()).await?;
         let packing = vault.packing(&self.tenant.id, Codec::default(), self.foreseen.sealed).await?;
         let keys = vault.keys(&self.tenant.id).await?;
-        let known = manifests(&vault, self.tenant, &keys).await?;
-        let is_ours = |manifest: &Manifest| manifest.tags.contains(TAG) && manifest.tags.contains(&run_tag(self.run));
-        if let Some((entry, manifest)) = known.iter().find(|(_, manifest)| is_ours(manifest)) {
-            self.pin(&vault, &entry.id).await?;
-            return Ok(Some(told(&vault, (&entry.id, manifest), (0, 0))));
-        }
         let database = self.site.database(&self.tenant.placement).await?;
         let model = self.model(&database).await?;
+        let known = self.newest_like_it(&vault, &model, &keys).await?;
+        let is_ours = |manifest: &Manifest| manifest.tags.contains(TAG) && manifest.tags.contains(&run_tag(self.run));
+        if let Some((id, manifest)) = known.as_ref().filter(|(_, manifest)| is_ours(manifest)) {
+            self.pin(&vault, id).await?;
+            return Ok(Some(told(&vault, (id, manifest), (0, 0))));
+        }
         let beyond = Beyond::read(self.site.catalog(), &*database, self.tenant).await?;
         let reader = database.clone().as_reader();
         let taking = Take {
@@ -76,7 +75,7 @@ impl Keeping<'_> {
             tenant: self.tenant,
             model: &model,
             scope: self.scope(),
-            parent: self.parent(known, &model),
+            parent: known.filter(|_| self.foreseen.wanted != Wanted::Entry),
             packing: packing.clone(),
             keys,
             credentials: beyond.current(),
@@ -111,15 +110,28 @@ impl Keeping<'_> {
         }
     }
 
-    /// The newest snapshot that holds all that is wanted: what did not change since is taken over from it.
-    fn parent(&self, known: Vec<(SnapshotEntry, Manifest)>, model: &Model) -> Option<(SnapshotId, Manifest)> {
+    /// The newest snapshot that holds all that is wanted: the one that an earlier try made, or one from which is taken over what
+    /// did not change since.
+    async fn newest_like_it(
+        &self,
+        vault: &Vault,
+        model: &Model,
+        keys: &Keys,
+    ) -> Result<Option<(SnapshotId, Manifest)>, SafetyError> {
         let wanted: BTreeSet<&String> = match &self.foreseen.wanted {
             Wanted::Whole => model.tables.keys().collect(),
             Wanted::Tables(tables) => tables.iter().collect(),
-            Wanted::Entry => return None,
+            Wanted::Entry => BTreeSet::new(),
         };
-        let holds = |manifest: &Manifest| wanted.iter().all(|table| manifest.table(table).is_some());
-        known.into_iter().find(|(_, manifest)| holds(manifest)).map(|(entry, manifest)| (entry.id, manifest))
+        for entry in vault.repository().snapshots(&self.tenant.id).await?.into_iter().rev() {
+            // One that cannot be opened here is of no use.
+            if let Ok(manifest) = vault.repository().manifest(&self.tenant.id, &entry.id, keys).await
+                && wanted.iter().all(|table| manifest.table(table).is_some())
+            {
+                return Ok(Some((entry.id, manifest)));
+            }
+        }
+        Ok(None)
     }
 
     async fn pin(&self, vault: &Vault, snapshot: &SnapshotId) -> Result<(), SafetyError> {
@@ -143,19 +155,4 @@ fn told(vault: &Vault, (id, manifest): (&SnapshotId, &Manifest), (written, reuse
         notes.push(format!("it is stored in {}", vault.repository().store().location()));
     }
     Kept { snapshot: id.clone(), rows: manifest.rows(), written, reused, notes }
-}
-
-/// The tenant's snapshots that can be opened here, newest first.
-async fn manifests(
-    vault: &Vault,
-    tenant: &TenantRecord,
-    keys: &Keys,
-) -> Result<Vec<(SnapshotEntry, Manifest)>, SafetyError> {
-    let mut found = Vec::new();
-    for entry in vault.repository().snapshots(&tenant.id).await?.into_iter().rev() {
-        if let Ok(manifest) = vault.repository().manifest(&tenant.id, &entry.id, keys).await {
-            found.push((entry, manifest));
-        }
-    }
-    Ok(found)
 }

@@ -112,7 +112,8 @@ fn whole(id: &str, manifest: &Manifest, tables: usize) -> Result<(), BackupError
         (true, true) if manifest.tables.len() == tables => return Ok(()),
         (true, true) => "some of the tables",
         (true, false) => "structure",
-        (false, _) => "rows",
+        (false, true) => "rows",
+        (false, false) => "the registry's entry",
     };
     Err(BackupError::NotWhole { id: id.to_owned(), holds: holds.to_owned() })
 }

@@ -191,7 +191,7 @@ fn safety_copy(request: &Request, seen: &Seen, draft: &mut Draft<LoadAction>) {
     if let Some(foreseen) = &seen.safety {
         draft.steps.push(Step { stage: 0, action: LoadAction::SafetyCopy { foreseen: foreseen.clone() } });
         draft.notes.push(
-            "'fixtool op undo' takes the load back row by row, so that what others write meanwhile stays; the safety copy, \
+            "'fixtool op undo' takes the load back row by row; the safety copy, \
              kept for 30 days at least, is for rows that go with deleted ones, and for 'fixtool backup restore --tables'"
                 .to_owned(),
         );
