@@ -60,6 +60,11 @@ impl Session {
         }
     }
 
+    /// A place for backups as it is typed.
+    pub fn place(&self, typed: &str) -> String {
+        place(&self.environment, typed)
+    }
+
     /// What makes up the site.
     pub fn site_options(&self) -> Result<SiteOptions, Fault> {
         match &self.site.options {
@@ -137,19 +142,25 @@ pub fn site_options(settings: &Settings, environment: &Environment) -> Result<Si
     })
 }
 
+/// A location with a scheme is an address; anything else is a path, seen from where the user is.
+fn place(environment: &Environment, text: &str) -> String {
+    if text.contains("://") {
+        return text.to_owned();
+    }
+    environment.directory.join(text).components().collect::<PathBuf>().display().to_string()
+}
+
 fn backup_options(settings: &Settings, environment: &Environment) -> BackupOptions {
     let backup = &settings.backup;
     // Its parts again, so that a './' in the middle does not show.
     let here = |path: &Path| environment.directory.join(path).components().collect::<PathBuf>();
     let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let [access_key_id, secret_access_key, session_token] = backup.s3_credentials.each_ref().map(|s| given(s.expose()));
-    // A location with a scheme is an address; anything else is a path.
     let path = |text: &String| here(Path::new(text)).display().to_string();
-    let place = |text: &String| if text.contains("://") { text.clone() } else { path(text) };
     let is_key = |text: &str| text.starts_with("age1") || text.starts_with("ssh-");
     let recipient = |text: &String| if is_key(text) { text.clone() } else { path(text) };
     BackupOptions {
-        locations: backup.locations.iter().map(place).collect(),
+        locations: backup.locations.iter().map(|text| place(environment, text)).collect(),
         storage: StorageOptions {
             endpoint: given(&backup.s3_endpoint),
             region: given(&backup.s3_region),

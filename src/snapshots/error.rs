@@ -233,6 +233,25 @@ pub enum SnapshotError {
         /// Its id.
         id: String,
     },
+    /// A copy would lie where the snapshot lies already.
+    #[error("{location} is where the snapshot lies already, so there is no second copy")]
+    #[diagnostic(code(fixtool::copy::same_place), help("name another place in --copy-to"))]
+    SamePlace {
+        /// Where.
+        location: String,
+    },
+    /// A copy would replace what snapshots of the other repository need.
+    #[error("{location} has another {object}, which snapshots there need")]
+    #[diagnostic(
+        code(fixtool::copy::other_content),
+        help("name a place in --copy-to that holds nothing of this tenant but copies, such as an empty one")
+    )]
+    OtherContent {
+        /// The other repository.
+        location: String,
+        /// What it has.
+        object: String,
+    },
     /// An archive holds something that fixtool never writes.
     #[error("{} is refused because of its entry '{entry}': {reason}", path.display())]
     #[diagnostic(

@@ -26,8 +26,10 @@
 //! | this one | keys for making and for reading backups |
 //! | [`known`] | who can open what, as far as it can be told here |
 //! | [`change`] | administrators come and go; keys are erased |
+//! | [`copied`] | the same keys in a second repository |
 
 pub mod change;
+pub mod copied;
 pub mod known;
 
 use bytes::Bytes;

@@ -36,6 +36,12 @@ impl LocalKeys {
         Self { folder: folder.join(repository) }
     }
 
+    /// Beside these, for another repository.
+    #[must_use]
+    pub fn beside(&self, repository: &str) -> Self {
+        Self { folder: self.folder.with_file_name(repository) }
+    }
+
     fn file(&self, tenant: &TenantId, generation: u32) -> PathBuf {
         self.folder.join(tenant.as_str()).join(format!("{generation}.json"))
     }

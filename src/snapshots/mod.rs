@@ -26,6 +26,7 @@
 //! | [`safety`] | copies of what is about to be destroyed, and the way back |
 //! | [`room`] | a fresh namespace: its tables, keys and rights |
 //! | [`copy`], [`masked`] | one moment of a tenant becomes another tenant, and personal data masks |
+//! | [`second_place`] | a snapshot in a second repository |
 //! | [`configuration`] | roles, settings and credentials |
 //! | [`vault`] | the repository that the configuration names |
 //! | [`error`] | what can go wrong |
@@ -60,6 +61,7 @@ pub mod retention;
 pub mod room;
 pub mod rows;
 pub mod safety;
+pub mod second_place;
 pub mod source;
 pub mod take;
 pub mod vault;

@@ -15,6 +15,7 @@ mod support;
 
 mod architecture;
 mod backup_bucket;
+mod backup_copy;
 mod backup_create;
 mod backup_faults;
 mod backup_format;

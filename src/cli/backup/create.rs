@@ -18,6 +18,7 @@ use crate::snapshots::manifest::Kind;
 const EXAMPLES: &str = "Examples:
   fixtool backup create --tenant acme
   fixtool backup create --all --backup-type incremental
+  fixtool backup create --all --copy-to s3://acme-second/fixtool
   fixtool backup create --tenant acme --compression gzip --encryption --output-path ./archives
 ";
 
@@ -59,6 +60,9 @@ pub struct Args {
     /// Write one archive into this directory, in place of the repository
     #[arg(long, value_name = "DIR")]
     output_path: Option<PathBuf>,
+    /// Copy the snapshot to this directory or bucket as well, named as in backup.path; may be repeated
+    #[arg(long, value_name = "PLACE", conflicts_with = "output_path")]
+    copy_to: Vec<String>,
     /// The archive's kind: tar.gz with gzip, tar.zst otherwise, by default
     #[arg(long, value_name = "KIND", requires = "output_path")]
     archive: Option<ArchiveName>,
@@ -155,6 +159,7 @@ fn request(args: &Args, session: &Session, id: TenantId) -> Request {
             _ => None,
         },
         archive: args.output_path.as_ref().map(archive),
+        copies: args.copy_to.iter().map(|place| session.place(place)).collect(),
         min_rows_ratio: args.min_rows_ratio,
         tags: args.tag.iter().cloned().collect(),
         ..Request::whole(id)

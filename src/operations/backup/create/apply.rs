@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Action, Request};
+use super::{Action, Request, copies};
 use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
 use crate::model::TenantRecord;
@@ -35,6 +35,8 @@ pub(super) async fn perform(
                 Some(archive) => storing.in_archive(archive).await,
             }
         }
+        Action::Copy { location } => copies::copy(&tenant.id, location, site, step).await,
+        Action::RemoveCopy { location } => copies::remove(&tenant.id, location, site, step).await,
         Action::Remove { .. } => {
             let run = step.undoes.as_ref().map_or(step.run.as_str(), |(run, _)| run);
             let mut outcome = Outcome::default();
@@ -52,7 +54,7 @@ pub(super) async fn perform(
 }
 
 /// The word by which the snapshot of a run is known.
-fn run_tag(run: &str) -> String {
+pub(super) fn run_tag(run: &str) -> String {
     format!("run:{run}")
 }
 

@@ -1,6 +1,7 @@
 //! `backup create`: one moment of a tenant, stored whole or as what changed since the last time.
 
 mod apply;
+mod copies;
 mod observe;
 mod plan;
 
@@ -39,6 +40,9 @@ pub struct Request {
     pub sealed: Option<bool>,
     /// A directory for one archive, in place of the repository.
     pub archive: Option<Archive>,
+    /// Second places, in which the snapshot shall lie as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<String>,
     /// The least share of the last backup's rows with which the result counts as right.
     pub min_rows_ratio: f64,
     /// Words to keep it by.
@@ -66,6 +70,7 @@ impl Request {
             codec: Codec::default(),
             sealed: None,
             archive: None,
+            copies: Vec::new(),
             min_rows_ratio: 0.5,
             tags: BTreeSet::new(),
         }

@@ -61,6 +61,10 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
     let names: Vec<String> = model.tables.keys().filter(wanted).cloned().collect();
     let tables = database.table_stats(&tenant.namespace, &names).await?;
     let options = reader.backups();
+    // Whether a place answers is seen when the snapshot is made: it is worth having without its copy, too.
+    for location in &request.copies {
+        options.store(location)?;
+    }
     let vault = Vault::look(options).await?;
     let seals = match &vault {
         Some(vault) => vault.seals(),

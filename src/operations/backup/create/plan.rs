@@ -34,6 +34,16 @@ pub enum Action {
         /// Where it is.
         location: String,
     },
+    /// Copies the snapshot of this run to a second place.
+    Copy {
+        /// Where it goes.
+        location: String,
+    },
+    /// Takes the copy out of the list over there.
+    RemoveCopy {
+        /// Where it is.
+        location: String,
+    },
 }
 
 impl crate::engine::Action for Action {
@@ -47,21 +57,24 @@ impl crate::engine::Action for Action {
                 format!("{what} in {location}{}", if *sealed { ", sealed" } else { "" })
             }
             Self::Remove { location } => format!("remove the snapshot from {location}"),
+            Self::Copy { location } => format!("copy the snapshot to {location}"),
+            Self::RemoveCopy { location } => format!("remove the copy from {location}"),
         }
     }
 
     fn effect(&self) -> Effect {
         match self {
-            Self::Store { .. } => Effect::Adds,
-            Self::Remove { .. } => Effect::Destroys,
+            Self::Store { .. } | Self::Copy { .. } => Effect::Adds,
+            Self::Remove { .. } | Self::RemoveCopy { .. } => Effect::Destroys,
         }
     }
 
     fn size(&self) -> Size {
         match self {
-            Self::Store { bytes: 0, .. } => Size { amount: None, unit: Unit::Bytes },
+            // What is stored of these bytes is known when it is there.
+            Self::Store { bytes: 0, .. } | Self::Copy { .. } => Size { amount: None, unit: Unit::Bytes },
             Self::Store { bytes, .. } => Size { amount: Some(*bytes), unit: Unit::Bytes },
-            Self::Remove { .. } => Size::items(1),
+            Self::Remove { .. } | Self::RemoveCopy { .. } => Size::items(1),
         }
     }
 
@@ -71,7 +84,10 @@ impl crate::engine::Action for Action {
                 Undo::Impossible { reason: "the archive is a file of yours; remove it by hand".to_owned() }
             }
             Self::Store { location, .. } => Undo::Inverse(Self::Remove { location: location.clone() }),
-            Self::Remove { .. } => Undo::Impossible { reason: "make the backup again instead".to_owned() },
+            Self::Copy { location } => Undo::Inverse(Self::RemoveCopy { location: location.clone() }),
+            Self::Remove { .. } | Self::RemoveCopy { .. } => {
+                Undo::Impossible { reason: "make the backup again instead".to_owned() }
+            }
         }
     }
 }
@@ -89,5 +105,8 @@ pub(super) fn decide(request: &Request, seen: &Snapshot) -> Result<Draft<Action>
         parent: seen.parent.clone().filter(|_| request.archive.is_none()),
         archive: request.archive.is_some(),
     };
-    Ok(Draft { steps: vec![Step { stage: 0, action }], notes: seen.notes.clone() })
+    let copy = |location: &String| Step { stage: 1, action: Action::Copy { location: location.clone() } };
+    let mut steps = vec![Step { stage: 0, action }];
+    steps.extend(request.copies.iter().map(copy));
+    Ok(Draft { steps, notes: seen.notes.clone() })
 }
