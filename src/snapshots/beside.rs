@@ -35,6 +35,28 @@ pub async fn finish(bring: &Bring, checks: Checks, at_once: usize) -> Result<(),
     room(bring, checks).finish(at_once).await
 }
 
+/// Brings the rows of one table, gives it its keys, and compares it; `None` when the user stopped it.
+///
+/// # Errors
+/// If the database or the store fails, or what is stored is damaged, or what came of it differs.
+pub async fn table(
+    bring: &Bring,
+    checks: Checks,
+    (name, run, step): (&str, &str, u32),
+) -> Result<Option<u64>, SnapshotError> {
+    let Some(filled) = bring.fill(name, (run, step)).await? else { return Ok(None) };
+    room(bring, checks).index(name).await?;
+    bring.compare_filled(name, &filled).await.map(Some)
+}
+
+/// Gives tables that were brought one by one their foreign keys.
+///
+/// # Errors
+/// If the database refuses it.
+pub async fn refer(bring: &Bring, checks: Checks) -> Result<(), SnapshotError> {
+    room(bring, checks).refer().await
+}
+
 /// Brings everything, table after table; false when the user stopped it.
 ///
 /// # Errors

@@ -61,9 +61,9 @@ impl Bring {
     ///
     /// # Errors
     /// When the database or the store fails, or a part is not what the manifest says. Nothing is kept then.
-    pub async fn fill(&self, table: &str, (run, step): (&str, u32)) -> Result<Option<u64>, SnapshotError> {
+    pub async fn fill(&self, table: &str, (run, step): (&str, u32)) -> Result<Option<Filled>, SnapshotError> {
         if let Some(done) = self.database.checkpoint(&self.namespace, run, step).await? {
-            return Ok(Some(done.position));
+            return Ok(Some(Filled { rows: done.position, sum: None }));
         }
         let manifest = self.source.manifest();
         let entry = self.entry(table)?;
@@ -89,7 +89,7 @@ impl Bring {
         drop(sender);
         let written = writing.await.map_err(|error| SnapshotError::damaged(table, error.to_string()))?;
         match sent? {
-            Sent::All => Ok(Some(written?)),
+            Sent::All(sum) => Ok(Some(Filled { rows: written?, sum: Some(sum) })),
             Sent::Stopped => Ok(None),
             Sent::Unwanted => {
                 written?;
@@ -99,17 +99,21 @@ impl Bring {
     }
 
     async fn send(&self, entry: &TableEntry, sender: &mpsc::Sender<Refill>) -> Result<Sent, SnapshotError> {
+        let sense = self.sense(entry)?;
+        let mut sum = LineSum::default();
         for part in &entry.parts {
             if self.watch.stopped() {
                 return Ok(Sent::Stopped);
             }
             let rows = self.source.rows(&entry.name, part).await?;
+            let summing = tokio::spawn(summed((sum, sense.clone()), rows.clone()));
             if sender.send(Refill::Lines(rows)).await.is_err() {
                 return Ok(Sent::Unwanted);
             }
+            sum = summing.await.map_err(|error| SnapshotError::damaged(&entry.name, error.to_string()))??;
             self.watch.advance(part.raw_bytes);
         }
-        Ok(if sender.send(Refill::End).await.is_ok() { Sent::All } else { Sent::Unwanted })
+        Ok(if sender.send(Refill::End).await.is_ok() { Sent::All(sum) } else { Sent::Unwanted })
     }
 
     /// Compares the rows of a table with those of the snapshot.
@@ -118,10 +122,18 @@ impl Bring {
     /// When they differ, or cannot be read.
     pub async fn compare(&self, table: &str) -> Result<u64, SnapshotError> {
         let (wanted, found) = tokio::try_join!(self.wanted(table), self.found(table))?;
-        if wanted == found {
-            return Ok(found.lines);
+        told(table, &wanted, &found)
+    }
+
+    /// Compares the rows of a table that was filled just now: the snapshot need not be read once more.
+    ///
+    /// # Errors
+    /// When they differ, or cannot be read.
+    pub async fn compare_filled(&self, table: &str, filled: &Filled) -> Result<u64, SnapshotError> {
+        match &filled.sum {
+            Some(wanted) => told(table, wanted, &self.found(table).await?),
+            None => self.compare(table).await,
         }
-        Err(SnapshotError::Differs { table: table.to_owned(), wanted: wanted.lines, found: found.lines })
     }
 
     async fn wanted(&self, table: &str) -> Result<LineSum, SnapshotError> {
@@ -149,9 +161,25 @@ impl Bring {
     }
 }
 
+fn told(table: &str, wanted: &LineSum, found: &LineSum) -> Result<u64, SnapshotError> {
+    if wanted == found {
+        return Ok(found.lines);
+    }
+    Err(SnapshotError::Differs { table: table.to_owned(), wanted: wanted.lines, found: found.lines })
+}
+
+/// A table with its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filled {
+    /// How many there are.
+    pub rows: u64,
+    /// The sum of the lines that were sent, unless they were sent by an earlier try.
+    sum: Option<LineSum>,
+}
+
 /// How the sending of a table's rows ended.
 enum Sent {
-    All,
+    All(LineSum),
     Stopped,
     Unwanted,
 }

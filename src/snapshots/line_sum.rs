@@ -2,17 +2,22 @@
 //!
 //! Two servers order texts by different collations, so a table that was read in key order on one comes in
 //! another order from the other. The sum of the lines' hashes is the same for the same lines.
+//!
+//! The hash (XXH3, 128 bits) finds what went wrong by itself, on a disk or in a conversion. It need not resist
+//! anybody: who may write to the database or the repository needs no collision.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use memchr::memchr_iter;
 use tokio::sync::mpsc;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::SnapshotError;
-use crate::backends::database::Writer;
-use crate::backends::database::instant::LinesOf;
+use crate::backends::database::instant::{LinesOf, Range};
 use crate::backends::database::load::parse_text;
+use crate::backends::database::{Instant, Writer};
 use crate::model::{Engine, LogicalType, Namespace};
 
 /// How many lines there were, and the sum of their hashes.
@@ -20,7 +25,7 @@ use crate::model::{Engine, LogicalType, Namespace};
 pub struct LineSum {
     /// Lines.
     pub lines: u64,
-    sum: [u64; 4],
+    sum: u128,
 }
 
 impl LineSum {
@@ -28,14 +33,16 @@ impl LineSum {
     pub fn add(&mut self, bytes: &[u8]) {
         let mut start = 0;
         for end in memchr_iter(b'\n', bytes) {
-            let hash = blake3::hash(bytes.get(start..end).unwrap_or_default());
-            for (sum, word) in self.sum.iter_mut().zip(hash.as_bytes().chunks_exact(8)) {
-                let word = word.iter().rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
-                *sum = sum.wrapping_add(word);
-            }
+            self.sum = self.sum.wrapping_add(xxh3_128(bytes.get(start..end).unwrap_or_default()));
             self.lines += 1;
             start = end + 1;
         }
+    }
+
+    /// Adds the lines of another sum.
+    pub fn join(&mut self, other: &Self) {
+        self.sum = self.sum.wrapping_add(other.sum);
+        self.lines += other.lines;
     }
 }
 
@@ -111,17 +118,43 @@ pub async fn stored(
     (what, sense): (LinesOf, &Sense),
 ) -> Result<LineSum, SnapshotError> {
     let table = what.table.clone();
-    let moment = database.instant(namespace, std::slice::from_ref(&table), 1).await?;
+    let moment = database.instant(namespace, std::slice::from_ref(&table), READERS).await?;
+    let sum = at(&moment, what, sense).await;
+    moment.close().await;
+    sum
+}
+
+/// Readers of one table side by side.
+const READERS: usize = 2;
+
+async fn at(moment: &Arc<dyn Instant>, what: LinesOf, sense: &Sense) -> Result<LineSum, SnapshotError> {
+    let table = what.table.clone();
+    let grid = moment.pages(std::slice::from_ref(&table)).await?.pop().flatten();
+    let ranges: Vec<Option<Range>> = match grid {
+        Some(grid) => grid.into_iter().map(|range| Some(Range::Pages(range))).collect(),
+        None => vec![None],
+    };
+    let of_range = |range| {
+        let (moment, what, sense) = (moment.clone(), LinesOf { range, ..what.clone() }, sense.clone());
+        async { tokio::spawn(piece(moment, what, sense)).await }
+    };
+    let mut sum = LineSum::default();
+    let mut sums = futures_util::stream::iter(ranges).map(of_range).buffer_unordered(READERS);
+    while let Some(piece) = sums.next().await {
+        sum.join(&piece.map_err(|error| SnapshotError::damaged(&table, error.to_string()))??);
+    }
+    Ok(sum)
+}
+
+async fn piece(moment: Arc<dyn Instant>, what: LinesOf, sense: Sense) -> Result<LineSum, SnapshotError> {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(4);
-    let source = moment.clone();
-    let reader = tokio::spawn(async move { source.lines(&what, sender).await });
+    let table = what.table.clone();
+    let reader = tokio::spawn(async move { moment.lines(&what, sender).await });
     let mut sum = LineSum::default();
     while let Some(chunk) = receiver.recv().await {
         sense.add(&mut sum, &chunk);
     }
-    let read = reader.await.map_err(|error| SnapshotError::damaged(&table, error.to_string()))?;
-    moment.close().await;
-    read?;
+    reader.await.map_err(|error| SnapshotError::damaged(&table, error.to_string()))??;
     Ok(sum)
 }
 

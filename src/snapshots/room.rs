@@ -49,6 +49,32 @@ impl Room<'_> {
         Ok(())
     }
 
+    /// Gives one table its keys and indexes as soon as it has its rows, where different tables may get them side by
+    /// side; elsewhere [`finish`](Self::finish) does it.
+    ///
+    /// # Errors
+    /// When the database fails, or the rows do not keep to a key.
+    pub async fn index(&self, table: &str) -> Result<(), SnapshotError> {
+        if self.database.engine() == Engine::Postgres {
+            let mut stages = Stages { foreign: Vec::new(), ..self.stages()? };
+            stages.keys.retain(|(name, _)| name == table);
+            self.database.finish_refill(self.namespace, &stages, 1).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives tables that have their keys and indexes already their foreign keys.
+    ///
+    /// # Errors
+    /// When the database fails, or the rows do not keep to a key.
+    pub async fn refer(&self) -> Result<(), SnapshotError> {
+        let mut stages = self.stages()?;
+        if self.database.engine() == Engine::Postgres {
+            stages.keys.clear();
+        }
+        Ok(self.database.finish_refill(self.namespace, &stages, 1).await?)
+    }
+
     /// Gives the tables their keys, indexes and foreign keys, each proved by the rows.
     ///
     /// # Errors

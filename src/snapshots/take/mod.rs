@@ -72,8 +72,8 @@ pub struct Taken {
 /// Readers side by side: more of them keep a server busier than those who work on it will like.
 const READERS: usize = 2;
 
-/// Pieces for each reader: while it reads one, the one before is packed and stored.
-const AHEAD: usize = 2;
+/// Pieces beyond those that are read: while one is packed and stored, every reader has another one.
+const AHEAD: usize = 1;
 
 /// Takes a snapshot of one moment; `None` when the user stopped it.
 ///
@@ -131,7 +131,7 @@ async fn rows(
         .map(|(number, (at, table, piece)): (usize, (usize, Arc<Planned>, Piece))| async move {
             reading::piece(take, moment, &table, &piece).await.map(|done| (number, at, done))
         })
-        .buffer_unordered(moment.readers().max(1) * AHEAD)
+        .buffer_unordered(moment.readers() + AHEAD)
         .try_collect()
         .await?;
     done.sort_by_key(|(number, ..)| *number);

@@ -215,7 +215,9 @@ async fn brought(place: &Place, here: &Namespace, path: &Path) {
     }
     place.writer.finish_refill(here, &stages, 1).await.unwrap();
     for table in model.tables.keys() {
-        bring.compare(table).await.unwrap();
+        if let Err(error) = bring.compare(table).await {
+            panic!("{error} on {:?}: {:#?}", place.writer.engine(), model.tables[table].columns);
+        }
     }
 }
 

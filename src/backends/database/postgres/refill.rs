@@ -17,6 +17,9 @@ use crate::model::{Engine, Namespace};
 /// What PostgreSQL answers where a table, a key or a primary key is there already.
 const EXISTS: [&str; 3] = ["42P07", "42710", "42P16"];
 
+/// Bytes of one message.
+const SENT: usize = 1 << 20;
+
 impl Postgres {
     /// Sends lines to a table, in one transaction.
     pub(super) async fn fill_with(
@@ -63,7 +66,10 @@ impl Postgres {
             match lines.recv().await {
                 Some(Refill::Lines(bytes)) => {
                     tally.push(&bytes);
-                    copy.send(bytes).await.map_err(translate)?;
+                    // The driver copies what it sends: a whole part would be in memory twice.
+                    for start in (0..bytes.len()).step_by(SENT) {
+                        copy.send(bytes.slice(start..bytes.len().min(start + SENT))).await.map_err(translate)?;
+                    }
                 }
                 Some(Refill::End) => break,
                 None => {

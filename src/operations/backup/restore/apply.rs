@@ -18,9 +18,6 @@ use crate::snapshots::pins::{Hold, Pin};
 use crate::snapshots::vault::Vault;
 use crate::snapshots::{Instant, beside, room};
 
-/// Keys that are built at once: sorting takes memory on the server.
-const KEYS_AT_ONCE: usize = 2;
-
 pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
     let outcome = match action {
         Action::Fill { way, table, .. } => return fill(way, table, site, step).await,
@@ -37,12 +34,8 @@ pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepConte
             Outcome::default().with("tables", *tables)
         }
         Action::Finish { way } => {
-            beside::finish(&bring(way, site, step).await?, check_sql, KEYS_AT_ONCE).await?;
+            beside::refer(&bring(way, site, step).await?, check_sql).await?;
             Outcome::default()
-        }
-        Action::Compare { way, table, .. } => {
-            let rows = bring(way, site, step).await?.compare(table).await?;
-            Outcome::default().with("rows_equal", rows)
         }
         Action::ClearRoom { way } => clear(way, site, step).await?,
         Action::Exchange { way, .. } => {
@@ -112,9 +105,9 @@ async fn bring(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Bring
 
 async fn fill(way: &Way, table: &str, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
     step.set_done(0);
-    let restored = bring(way, site, step).await?.fill(table, (&step.run, step.step)).await?;
+    let restored = beside::table(&bring(way, site, step).await?, check_sql, (table, &step.run, step.step)).await?;
     Ok(match restored {
-        Some(rows) => Outcome::default().with("rows", rows),
+        Some(rows) => Outcome::default().with("rows_equal", rows),
         None => Outcome { interrupted: true, ..Outcome::default() },
     })
 }

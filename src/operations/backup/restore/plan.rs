@@ -59,7 +59,7 @@ pub enum Action {
         /// Which snapshot went where.
         way: Way,
     },
-    /// The rows of a table.
+    /// The rows of a table and its keys; then it is read again and compared with the snapshot.
     Fill {
         /// Which snapshot goes where.
         way: Way,
@@ -70,19 +70,10 @@ pub enum Action {
         /// Its bytes before compression.
         bytes: u64,
     },
-    /// Keys, indexes and foreign keys.
+    /// Foreign keys, and whatever else stands between tables.
     Finish {
         /// Which snapshot goes where.
         way: Way,
-    },
-    /// The rows of a table are read again and compared with the snapshot's.
-    Compare {
-        /// Which snapshot goes where.
-        way: Way,
-        /// The table.
-        table: String,
-        /// Its rows.
-        rows: u64,
     },
     /// The fresh namespace and the living one change places, in one transaction.
     Exchange {
@@ -123,10 +114,9 @@ impl crate::engine::Action for Action {
             Self::MakeRoom { tables, way } if way.beside => format!("make {tables} tables beside the living ones"),
             Self::MakeRoom { tables, way } => format!("make {tables} tables in {}", way.tenant.namespace),
             Self::ClearRoom { .. } => "remove what was restored".to_owned(),
-            Self::Fill { table, rows: 1, .. } => format!("restore 1 row of {table}"),
-            Self::Fill { table, rows, .. } => format!("restore {rows} rows of {table}"),
-            Self::Finish { .. } => "build keys, indexes and foreign keys".to_owned(),
-            Self::Compare { table, .. } => format!("compare {table} with the snapshot"),
+            Self::Fill { table, rows: 1, .. } => format!("restore 1 row of {table}, and compare it"),
+            Self::Fill { table, rows, .. } => format!("restore {rows} rows of {table}, and compare them"),
+            Self::Finish { .. } => "build what refers from table to table".to_owned(),
             Self::Exchange { way, .. } => format!("put it in the place of {}, and keep the old one", way.tenant.id),
             Self::ExchangeBack { way, .. } => format!("put the old {} back in its place", way.tenant.id),
             Self::Register { way } => format!("register {}", way.tenant.id),
@@ -141,7 +131,6 @@ impl crate::engine::Action for Action {
             | Self::Fill { .. }
             | Self::Finish { .. }
             | Self::Register { .. } => Effect::Adds,
-            Self::Compare { .. } => Effect::Reads,
             Self::ReplaceRows { copy: Some(_), .. } | Self::Exchange { .. } | Self::ExchangeBack { .. } => {
                 Effect::Changes
             }
@@ -160,7 +149,6 @@ impl crate::engine::Action for Action {
                 Size { amount: Some(tables.iter().map(|one| one.bytes).sum()), unit: Unit::Bytes }
             }
             Self::Fill { bytes, .. } => Size { amount: Some(*bytes), unit: Unit::Bytes },
-            Self::Compare { rows, .. } => Size { amount: Some(*rows), unit: Unit::Rows },
             _ => Size::items(1),
         }
     }
@@ -176,7 +164,7 @@ impl crate::engine::Action for Action {
             Self::ReplaceRows { copy: None, .. } => {
                 Undo::Impossible { reason: "there is no safety copy of the rows that were there".to_owned() }
             }
-            Self::SafetyCopy { .. } | Self::Fill { .. } | Self::Finish { .. } | Self::Compare { .. } => Undo::Nothing,
+            Self::SafetyCopy { .. } | Self::Fill { .. } | Self::Finish { .. } => Undo::Nothing,
             Self::ClearRoom { .. } | Self::ExchangeBack { .. } | Self::Forget { .. } | Self::RowsBack { .. } => {
                 Undo::Impossible { reason: "run the restore again instead".to_owned() }
             }
@@ -210,21 +198,22 @@ pub(super) fn decide(seen: &Snapshot) -> Draft<Action> {
     // SQLite has one writer, so its tables are filled one after the other.
     let side_by_side = seen.engines.1 == Engine::Postgres;
     let mut stage = 1;
-    for (table, rows, bytes) in &seen.tables {
+    let mut tables = seen.tables.clone();
+    if side_by_side {
+        // The largest first: the others find their place beside it.
+        tables.sort_by_key(|(_, _, bytes)| std::cmp::Reverse(*bytes));
+    }
+    for (table, rows, bytes) in &tables {
         let action = Action::Fill { way: way.clone(), table: table.clone(), rows: *rows, bytes: *bytes };
         steps.push(Step { stage, action });
         stage += u32::from(!side_by_side);
     }
     steps.push(Step { stage: stage + 1, action: Action::Finish { way: way.clone() } });
-    for (table, rows, _) in &seen.tables {
-        let action = Action::Compare { way: way.clone(), table: table.clone(), rows: *rows };
-        steps.push(Step { stage: stage + 2, action });
-    }
     let last = match &seen.living {
         Some((before, _)) => Action::Exchange { way, before: before.clone() },
         None => Action::Register { way },
     };
-    steps.push(Step { stage: stage + 3, action: last });
+    steps.push(Step { stage: stage + 2, action: last });
     Draft { steps, notes: notes(seen) }
 }
 
