@@ -21,7 +21,7 @@ pub fn run(options: &Options, file: &Path) -> bool {
     println!("\nPostgreSQL {version}: backups of {users} users and {} sessions", users * CHILDREN);
     fill(options, &database, file);
     let scene = Scene { options, url: database.url(), database: &database };
-    let wanted = scene.digest(&scene.url, &format!("tenant_{TENANT}"));
+    let wanted = Scene::digest(&scene.url, &format!("tenant_{TENANT}"));
     scene.created();
     let equal = scene.restored(&wanted);
     scene.increments();
@@ -130,13 +130,13 @@ impl Scene<'_> {
             let copy = format!("copy_{round}");
             let words = ["backup", "restore", TENANT, "--tenant", &copy, "--yes"];
             ours.add(measured(&mut fixtool(&self.folder("home"), Some(&self.url), &words), &self.options.folder));
-            equal &= self.digest(&self.url, &format!("tenant_{copy}")) == wanted;
+            equal &= Self::digest(&self.url, &format!("tenant_{copy}")) == wanted;
             self.database.query(&format!("DROP SCHEMA tenant_{copy} CASCADE; CHECKPOINT"));
             let other = Database::named("peer");
             let mut command = Command::new("pg_restore");
             command.args(["-j2", "-d", &other.url()]).arg(self.folder("dump.custom"));
             peer.add(measured(&mut command, &self.options.folder));
-            equal &= self.digest(&other.url(), &format!("tenant_{TENANT}")) == wanted;
+            equal &= Self::digest(&other.url(), &format!("tenant_{TENANT}")) == wanted;
             drop(other);
             self.database.query("CHECKPOINT");
         }
@@ -174,7 +174,7 @@ impl Scene<'_> {
     }
 
     /// The rows of both tables, in an order that does not depend on where they lie.
-    fn digest(&self, url: &str, schema: &str) -> String {
+    fn digest(url: &str, schema: &str) -> String {
         let of = |table: &str| {
             format!("SELECT count(*) || ':' || sum(hashtextextended(t::text, 0)) FROM \"{schema}\".{table} t")
         };

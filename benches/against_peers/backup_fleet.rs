@@ -51,7 +51,7 @@ pub fn run(options: &Options) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "a number of tenants")]
     let extrapolated = theirs.median() * TENANTS as f64;
     print_ratio("all / pg_dump -n of each, extrapolated", all.median(), extrapolated, 0.02, true);
-    let words = ["backup", "list", "--all", "--output", "json"];
+    let words = ["backup", "list", "--output", "json"];
     let listed = output(&mut fixtool(&home, Some(&url), &words)).matches("\"tenant\"").count();
     println!("  {listed} snapshots are listed");
     listed >= TENANTS

@@ -207,6 +207,9 @@ impl Collector {
     }
 }
 
+/// Room for the lines of most ranges of pages; memory that is not used costs nothing.
+const USUAL_BYTES: usize = 10 << 20;
+
 /// Collects the lines of some pages, in the order in which they lie there, into one part, or into several
 /// where they are too many.
 #[derive(Debug, Default)]
@@ -221,6 +224,10 @@ impl Heap {
         let full = self.bytes.len() as u64 + chunk.len() as u64 > MOST_BYTES;
         let ended = if full { self.finish() } else { None };
         self.count += memchr::memchr_iter(b'\n', chunk).count() as u64;
+        if self.bytes.capacity() == 0 {
+            // Growing by doubling would hold the bytes twice while it moves them.
+            self.bytes.reserve(USUAL_BYTES);
+        }
         self.bytes.extend_from_slice(chunk);
         ended
     }

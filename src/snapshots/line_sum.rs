@@ -47,25 +47,29 @@ impl LineSum {
 }
 
 /// What counts of a line. SQLite keeps JSON documents as they were written, and PostgreSQL keeps what they say: on
-/// the way from one to the other only the latter can be compared.
+/// the way from one to the other only the latter can be compared. SQLite has no minus zero among its floating point
+/// numbers: there it is zero.
 #[derive(Debug, Clone, Default)]
 pub struct Sense {
     /// Places of the columns with documents.
     documents: Vec<usize>,
+    /// Places of the columns with floating point numbers.
+    floats: Vec<usize>,
 }
 
 impl Sense {
     /// Of lines with these columns that go from one engine to the other.
     pub fn of(columns: &[(String, LogicalType)], (from, to): (Engine, Engine)) -> Self {
-        let is_document = |(at, (_, logical)): (usize, &(String, LogicalType))| {
-            (from != to && *logical == LogicalType::Json).then_some(at)
+        let places = |wanted: LogicalType| -> Vec<usize> {
+            let all = columns.iter().enumerate();
+            all.filter(|(_, (_, logical))| from != to && *logical == wanted).map(|(at, _)| at).collect()
         };
-        Self { documents: columns.iter().enumerate().filter_map(is_document).collect() }
+        Self { documents: places(LogicalType::Json), floats: places(LogicalType::Float) }
     }
 
     /// Adds whole lines to a sum.
     pub fn add(&self, sum: &mut LineSum, bytes: &[u8]) {
-        if self.documents.is_empty() {
+        if self.documents.is_empty() && self.floats.is_empty() {
             return sum.add(bytes);
         }
         let mut plain = Vec::with_capacity(bytes.len());
@@ -75,6 +79,8 @@ impl Sense {
                 if at > 0 {
                     plain.push(b'\t');
                 }
+                let minus_zero = field == b"-0" && self.floats.contains(&at);
+                let field = if minus_zero { b"0" } else { field };
                 match self.documents.contains(&at).then(|| said(field)).flatten() {
                     Some(said) => plain.extend_from_slice(said.as_bytes()),
                     None => plain.extend_from_slice(field),
@@ -177,6 +183,20 @@ mod tests {
         assert_ne!(of(&["a\na\n"]), of(&["a\n"]));
         assert_ne!(of(&["a\n\n"]), of(&["a\n"]));
         assert_eq!(of(&["a\na\na\n"]).lines, 3);
+    }
+
+    #[test]
+    fn minus_zero_is_zero_where_the_engine_changes() {
+        let columns = [("a", LogicalType::Text), ("b", LogicalType::Float)].map(|(name, of)| (name.to_owned(), of));
+        let sum = |engines, line: &str| {
+            let mut sum = LineSum::default();
+            Sense::of(&columns, engines).add(&mut sum, line.as_bytes());
+            sum
+        };
+        let (both, one) = ((Engine::Postgres, Engine::Sqlite), (Engine::Postgres, Engine::Postgres));
+        assert_eq!(sum(both, "-0\t-0\n"), sum(both, "-0\t0\n"));
+        assert_ne!(sum(both, "-0\t0\n"), sum(both, "0\t0\n"), "a text is a text");
+        assert_ne!(sum(one, "x\t-0\n"), sum(one, "x\t0\n"));
     }
 
     #[test]

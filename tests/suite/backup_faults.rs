@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 use crate::support::{Engine, Site, backups, on_both_engines, words};
 use backups::{assert_same, contents, create, run};
 
-const WRITERS: usize = 4;
+const WRITERS: usize = 12;
+/// Snapshots that are taken meanwhile.
+const ROUNDS: usize = 50;
 
 /// One of the writers: each of its transactions moves a mark from a user to a session, or back.
 fn writer(site: &Site) -> Command {
@@ -79,10 +81,13 @@ fn a_backup_under_writers_is_of_one_moment(site: &Site) {
     let (wanted, before) = (conserved(site, "acme"), contents(site, "acme"));
     let mut writers: Vec<_> = (0..WRITERS).map(|_| writer(site).spawn().expect("a writer")).collect();
     std::thread::sleep(std::time::Duration::from_millis(200));
-    let mut ids = vec![create(site, "acme", "")];
-    for _ in 0..4 {
-        ids.push(create(site, "acme", "--backup-type incremental"));
-    }
+    let ids: Vec<String> = (0..ROUNDS)
+        .map(|round| {
+            let kind = if round % 5 == 0 { "full" } else { "incremental" };
+            let line = format!("backup create --tenant acme --backup-type {kind} -o json");
+            backups::snapshot(&run(site, &line).code(0))
+        })
+        .collect();
     for writer in &mut writers {
         // On SQLite they come to an end by themselves, and must not have failed.
         let ended = writer.try_wait().expect("the writer's state");

@@ -56,7 +56,26 @@ fn a_policy_of_nothing_is_refused_and_the_tier_has_one(site: &Site) {
     site.line("fixtool backup prune --keep-last 1 --yes").code(2);
 }
 
+fn what_is_being_restored_stays(site: &Site) {
+    words::init(site, "acme");
+    let file = site.write("users.csv", words::users(20_000));
+    words::load(site, &file, "acme", "users").code(0);
+    let old = back_up(site);
+    site.query("acme", "DELETE FROM users WHERE email LIKE 'user5%'");
+    site.line("fixtool backup create --tenant acme --min-rows-ratio 0 --yes").code(0);
+    let mut restore = site.spawn(["backup", "restore", &old, "--tenant", "copy", "--yes"]);
+    restore.wait_for_stderr(": done in");
+    // Another tenant is written to, so nothing but the restore's own note keeps the snapshot.
+    let shown = site.line("fixtool backup prune --tenant acme --keep-last 1 --confirm acme -v").code(0);
+    restore.wait().code(0);
+    assert!(snapshots(site).contains(&old), "{shown}");
+    assert_eq!(site.count("copy", "users"), 20_000);
+    site.line("fixtool backup prune --tenant acme --keep-last 1 --confirm acme").code(0);
+    assert!(!snapshots(site).contains(&old), "it is held no longer than it is read");
+}
+
 on_both_engines!(
+    what_is_being_restored_stays,
     what_no_rule_keeps_goes_and_the_rest_can_be_restored,
     the_newest_verified_one_stays_whatever_the_rules_say,
     a_policy_of_nothing_is_refused_and_the_tier_has_one,

@@ -17,8 +17,9 @@ use crate::model::{LogicalType, Model};
 /// About how many bytes of whole lines are handed on together.
 pub const CHUNK: usize = 256 << 10;
 
-/// Bytes of a table's file that are read together.
-pub const PAGES: u64 = 8 << 20;
+/// Bytes of a table's file that are read together. Several such ranges are in memory at once, as rows, compressed
+/// and sealed; each is an object of its own in the repository.
+pub const PAGES: u64 = 6 << 20;
 
 /// Which lines of a table.
 #[derive(Debug, Clone, PartialEq)]

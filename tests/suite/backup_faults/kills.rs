@@ -1,4 +1,4 @@
-//! Creating and restoring, killed at ten moments each, while readers count.
+//! Creating and restoring, killed at twenty moments each, while readers count.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -7,7 +7,7 @@ use super::{assert_same, contents, create, run};
 use crate::support::{Engine, Site, backups, on_both_engines, words};
 
 const ROWS: u64 = 6_000;
-const MOMENTS: u32 = 10;
+const MOMENTS: u32 = 20;
 
 fn filled(site: &Site) {
     words::init(site, "acme");
@@ -15,7 +15,7 @@ fn filled(site: &Site) {
     words::load(site, &file, "acme", "users").code(0);
 }
 
-/// Each moment lies somewhere else in its tenth of the run.
+/// Each moment lies somewhere else in its twentieth of the run.
 fn place(moment: u32) -> f64 {
     (f64::from(moment) + f64::from(moment * 7 % 10) / 10.0) / f64::from(MOMENTS)
 }
@@ -33,7 +33,7 @@ fn a_backup_that_is_killed_is_not_listed_and_made_again(site: &Site) {
         create(site, "acme", "");
     }
     assert!(killed >= MOMENTS / 2, "{killed} of {MOMENTS} runs were killed in the middle");
-    assert!(backups::listed(site, "acme").len() > 10);
+    assert!(backups::listed(site, "acme").len() > 20);
     run(site, "backup verify --tenant acme").code(0);
     run(site, "backup restore acme --tenant copy").code(0);
     assert_same(&contents(site, "copy"), &contents(site, "acme"));

@@ -230,7 +230,7 @@ fn notes(seen: &Snapshot) -> Vec<String> {
     if from != to {
         notes.push(format!("it comes from {} and goes to {}", from.title(), to.title()));
         if to == Engine::Sqlite {
-            notes.push("not kept exactly on SQLite: decimals are compared as floating point numbers in queries, and collations and native types are texts".to_owned());
+            notes.push("not kept exactly on SQLite: minus zero becomes zero, decimals are compared as floating point numbers in queries, and collations and native types are texts".to_owned());
         }
     }
     notes
