@@ -4,6 +4,7 @@ pub mod backups;
 pub mod cache;
 pub mod catalog;
 pub mod database;
+pub mod files;
 pub mod packs;
 pub mod sealing;
 pub mod site;

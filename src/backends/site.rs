@@ -17,6 +17,7 @@ use super::catalog::{Catalog, CatalogError};
 use super::database::address::{Address, InvalidAddress};
 use super::database::connect::{self, Limits};
 use super::database::{Access, DatabaseError, DatabaseErrorKind, Reader, Writer};
+use super::files::TenantFolder;
 use super::packs::{self, PackSourceError};
 use super::sealing::{Sealing, SealingOptions};
 use crate::engine::{Failure, FailureKind};
@@ -49,6 +50,8 @@ pub struct SiteOptions {
     pub state: PathBuf,
     /// Packs of one's own.
     pub packs: PathBuf,
+    /// The root of all tenants' files.
+    pub storage: PathBuf,
     /// With which keys credentials are sealed.
     pub sealing: SealingOptions,
     /// Where backups are kept, and who may open them.
@@ -69,6 +72,7 @@ impl SiteOptions {
             redis_pool: 1,
             state: folder.to_owned(),
             packs: folder.join("packs"),
+            storage: folder.join("storage"),
             sealing: SealingOptions {
                 identity_file: folder.join("identity.age.txt"),
                 recipients: Vec::new(),
@@ -195,6 +199,7 @@ struct Shared<D: ?Sized> {
     backups: BackupOptions,
     state: PathBuf,
     packs: PathBuf,
+    storage: PathBuf,
 }
 
 struct Slot<D: ?Sized> {
@@ -217,6 +222,7 @@ impl<D: ?Sized> Shared<D> {
             backups: options.backups.clone(),
             state: options.state.clone(),
             packs: options.packs.clone(),
+            storage: options.storage.clone(),
         })
     }
 
@@ -318,6 +324,12 @@ macro_rules! shared_by_both {
             /// The pack of a tenant.
             pub fn pack_of(&self, tenant: &TenantRecord) -> Result<Arc<Pack>, SiteError> {
                 Ok(packs::load(&tenant.pack, self.packs())?)
+            }
+
+            /// Where the tenant's files lie.
+            pub fn files_of(&self, tenant: &TenantRecord) -> Result<TenantFolder, SiteError> {
+                let below = self.pack_of(tenant)?.manifest.files.replace("{tenant}", tenant.id.as_str());
+                Ok(TenantFolder::new(&self.0.storage, &below))
             }
 
             /// The tables that a tenant has at its version.

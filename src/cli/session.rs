@@ -133,6 +133,7 @@ pub fn site_options(settings: &Settings, environment: &Environment) -> Result<Si
         redis_pool: settings.redis.pool_size,
         state: here(&settings.paths.state),
         packs: here(&settings.paths.packs),
+        storage: here(&settings.paths.storage),
         sealing: SealingOptions {
             identity_file: here(&sealing.identity),
             recipients: sealing.recipients.clone(),

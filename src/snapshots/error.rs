@@ -6,6 +6,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
+use crate::backends::files::FileError;
 use crate::backends::sealing::KeyError;
 use crate::backends::storage::{FailureKind, StorageError};
 
@@ -94,6 +95,10 @@ pub enum SnapshotError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Database(#[from] DatabaseError),
+    /// A file of the tenant.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    TenantFile(#[from] FileError),
     /// The tenant has no such table.
     #[error("there is no table '{table}' in it")]
     #[diagnostic(

@@ -30,6 +30,9 @@ pub const MOST_STORED: u64 = 256 << 20;
 /// The most bytes of a manifest as text.
 const MOST: u64 = 1 << 30;
 
+/// The most bytes of a chunk of a file: a chunk is held in memory whole.
+const MOST_CHUNK: u64 = 16 << 20;
+
 /// How everything begins that is sealed.
 pub const SEALED: &[u8] = b"age-encryption.org/v1\n";
 
@@ -61,7 +64,7 @@ pub enum Content {
     Structure,
     /// Rows.
     Rows,
-    /// Rows that can be computed again.
+    /// Of the files, also those that can be made again.
     Cache,
     /// Files.
     Files,
@@ -234,29 +237,28 @@ impl Manifest {
                 return Err(SnapshotError::damaged(what, reason));
             }
         }
-        for file in &self.files {
-            let bytes: u64 = file.chunks.iter().map(|chunk| chunk.raw_bytes).fold(0, u64::saturating_add);
-            if bytes != file.bytes {
-                let reason = format!("a file has {} bytes, and its chunks have {bytes}", file.bytes);
-                return Err(SnapshotError::damaged(what, reason));
-            }
-            let plain = |name: &str| !matches!(name, "" | "." | "..") && !name.contains(['\0', '\\']);
-            if !file.path.split('/').all(plain) {
-                let shown: String = file.path.escape_debug().take(80).collect();
-                return Err(SnapshotError::damaged(
-                    what,
-                    format!("the file '{shown}' would lie outside of the tenant"),
-                ));
-            }
-        }
-        Ok(())
+        check_files(&self.files).map_err(|reason| SnapshotError::damaged(what, reason))
     }
 
     /// Each part with the table or the file that it belongs to; a part that several use comes several times.
     pub fn parts(&self) -> impl Iterator<Item = (&str, &PartRef)> {
         let tables = self.tables.iter().flat_map(|table| table.parts.iter().map(move |part| (&*table.name, part)));
-        let files = self.files.iter().flat_map(|file| file.chunks.iter().map(move |part| (&*file.path, part)));
-        tables.chain(files)
+        tables.chain(self.chunks())
+    }
+
+    /// Each chunk of a file with the file's path.
+    pub fn chunks(&self) -> impl Iterator<Item = (&str, &PartRef)> {
+        self.files.iter().flat_map(|file| file.chunks.iter().map(move |part| (&*file.path, part)))
+    }
+
+    /// The bytes of all files.
+    pub fn file_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).fold(0, u64::saturating_add)
+    }
+
+    /// Whether files were asked for; a tenant may have none.
+    pub fn has_files(&self) -> bool {
+        self.scope.contents.contains(&Content::Files)
     }
 
     /// All rows.
@@ -291,6 +293,33 @@ impl Manifest {
         let parts = self.parts().filter_map(|(_, part)| part.generation);
         parts.chain(self.encryption.as_ref().map(|encryption| encryption.generation)).collect()
     }
+}
+
+/// What no honest manifest gets wrong about files: each lies below the tenant's folder, and none where another one is.
+fn check_files(files: &[FileEntry]) -> Result<(), String> {
+    let shown = |path: &str| path.escape_debug().take(80).collect::<String>();
+    let paths: BTreeSet<&str> = files.iter().map(|file| &*file.path).collect();
+    if paths.len() != files.len() {
+        return Err("two of its files have one path".to_owned());
+    }
+    for FileEntry { path, bytes, chunks, .. } in files {
+        let found = chunks.iter().map(|chunk| chunk.raw_bytes).fold(0, u64::saturating_add);
+        if found != *bytes {
+            return Err(format!("a file has {bytes} bytes, and its chunks have {found}"));
+        }
+        if chunks.iter().any(|chunk| chunk.raw_bytes > MOST_CHUNK) {
+            return Err(format!("a chunk of the file '{}' is larger than any honest one", shown(path)));
+        }
+        let plain = |name: &str| !matches!(name, "" | "." | "..") && !name.contains(['\0', '\\']);
+        if !path.split('/').all(plain) {
+            return Err(format!("the file '{}' would lie outside of the tenant", shown(path)));
+        }
+        let above = path.match_indices('/').map(|(end, _)| path.get(..end).unwrap_or_default());
+        if above.into_iter().any(|folder| paths.contains(folder)) {
+            return Err(format!("the file '{}' would lie in another file", shown(path)));
+        }
+    }
+    Ok(())
 }
 
 fn digest(key: Option<&ContentKey>, text: &[u8]) -> Digest {

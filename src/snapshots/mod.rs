@@ -22,6 +22,7 @@
 //! | [`take`], [`part_store`] | one moment of a tenant becomes parts |
 //! | [`bring`], [`line_sum`] | parts become rows again, and are compared |
 //! | [`beside`] | the namespace into which they come, beside those that live |
+//! | [`files`] | files of a tenant become chunks, and chunks files |
 //! | [`rows`] | rows of some tables come back into a living tenant |
 //! | [`safety`] | copies of what is about to be destroyed, and the way back |
 //! | [`room`] | a fresh namespace: its tables, keys and rights |
@@ -42,6 +43,7 @@ pub mod configuration;
 pub mod copy;
 pub mod cut;
 pub mod error;
+pub mod files;
 pub mod garbage;
 pub mod instant;
 pub mod key_record;

@@ -1,5 +1,6 @@
 //! A repository as a whole: order, resume, damage of every kind.
 
+mod files;
 mod scene;
 
 pub(super) use scene::{Scene, in_memory, tenant};

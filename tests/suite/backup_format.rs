@@ -36,8 +36,20 @@ fn sealed_site() -> Site {
     words::fixtures(&site, "fixtures");
     site.line("fixtool data load fixtures --tenant acme --yes").code(0);
     site.query("acme", AWKWARD);
+    for (path, bytes) in files() {
+        let file = site.path(".fixtool/storage/tenants/acme").join(path);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(file, bytes).expect("a file");
+    }
     words::seal_backups(&site);
     site
+}
+
+/// A file of several chunks, one with an awkward name, and one without content.
+fn files() -> [(&'static str, Vec<u8>); 3] {
+    let mut random = fastrand::Rng::with_seed(5);
+    let large = std::iter::repeat_with(|| random.u8(..)).take(4 << 20).collect();
+    [("large.bin", large), ("docs/a | b ä.txt", b"words".to_vec()), ("empty", Vec::new())]
 }
 
 /// Carries out the walk-through; the reader's own places stand for those of the document.
@@ -72,6 +84,9 @@ fn rows(database: &PostgresDatabase, namespace: &str, table: &str) -> String {
 }
 
 fn is_the_same(site: &Site, rescued: &PostgresDatabase) {
+    for (path, bytes) in files() {
+        assert!(fs::read(site.path("rescue/files").join(path)).expect(path) == bytes, "{path} is the same");
+    }
     for table in TABLES {
         let expected = rows(site.database(), "tenant_acme", table);
         assert!(!expected.is_empty(), "{table} has rows");
@@ -82,11 +97,11 @@ fn is_the_same(site: &Site, rescued: &PostgresDatabase) {
 #[test]
 fn a_sealed_repository_is_restored_with_standard_programs() {
     let site = sealed_site();
-    site.line("fixtool backup create --tenant acme").code(0);
+    site.line("fixtool backup create --tenant acme --include-files").code(0);
     // Names tell seconds: within one of them the newest snapshot is not the last by name.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     site.query("acme", "DELETE FROM content_generated WHERE id IN (SELECT id FROM content_generated LIMIT 7)");
-    site.line("fixtool backup create --tenant acme --backup-type incremental").code(0);
+    site.line("fixtool backup create --tenant acme --backup-type incremental --include-files").code(0);
     let rescued = PostgresDatabase::new();
     carry_out(&site, &rescued, None);
     is_the_same(&site, &rescued);
@@ -95,7 +110,7 @@ fn a_sealed_repository_is_restored_with_standard_programs() {
 #[test]
 fn an_archive_is_restored_with_standard_programs() {
     let site = sealed_site();
-    site.line("fixtool backup create --tenant acme --output-path archives --compression gzip --archive tar.zst")
+    site.line("fixtool backup create --tenant acme --include-files --output-path archives --compression gzip --archive tar.zst")
         .code(0);
     let archives: Vec<_> = fs::read_dir(site.path("archives")).expect("a folder").collect();
     let [archive] = archives.as_slice() else { panic!("one archive, not {archives:?}") };

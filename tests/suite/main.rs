@@ -18,6 +18,7 @@ mod backup_bucket;
 mod backup_copy;
 mod backup_create;
 mod backup_faults;
+mod backup_files;
 mod backup_format;
 mod backup_key;
 mod backup_keygen;

@@ -10,13 +10,13 @@ use crate::cli::run::{self, Rebuild, RunFlags};
 use crate::cli::session::Session;
 use crate::engine::Target;
 use crate::model::TenantId;
-use crate::operations::backup::create::{Archive, Create, Request};
+use crate::operations::backup::create::{Archive, Create, Files, Request};
 use crate::snapshots::Codec;
 use crate::snapshots::archive::ArchiveFormat;
 use crate::snapshots::manifest::Kind;
 
 const EXAMPLES: &str = "Examples:
-  fixtool backup create --tenant acme
+  fixtool backup create --tenant acme --include-files
   fixtool backup create --all --backup-type incremental
   fixtool backup create --all --copy-to s3://acme-second/fixtool
   fixtool backup create --tenant acme --compression gzip --encryption --output-path ./archives
@@ -42,8 +42,11 @@ pub struct Args {
     /// Rows without structure
     #[arg(long)]
     data_only: bool,
-    /// Leave the tenant's cache out, which is always so
-    #[arg(long, hide = true)]
+    /// The tenant's files as well
+    #[arg(long)]
+    include_files: bool,
+    /// Of the files, leave out the folders 'cache' and 'tmp'; what Redis holds is never stored
+    #[arg(long)]
     exclude_cache: bool,
     /// How rows are compressed
     #[arg(long, value_name = "NAME", default_value = "zstd")]
@@ -152,6 +155,7 @@ fn request(args: &Args, session: &Session, id: TenantId) -> Request {
         tables: (!args.tables.is_empty()).then(|| args.tables.iter().cloned().collect()),
         structure: !args.data_only,
         rows: !args.schema_only,
+        files: args.include_files.then_some(if args.exclude_cache { Files::WithoutCache } else { Files::All }),
         codec,
         sealed: match (args.encryption, args.no_encryption) {
             (true, _) => Some(true),

@@ -50,6 +50,16 @@ fn page(view: &View) -> Page {
         table.row([one.table.as_str(), &rows, &parts, &bytes(one.raw_bytes), &bytes(one.stored_bytes)]);
     }
     page.table(table);
+    if let Some(files) = &view.files {
+        page.line(&format!(
+            "{} files{}, {} raw, {} stored in {} chunks",
+            files.files,
+            if files.cache { "" } else { " without 'cache' and 'tmp'" },
+            bytes(files.raw_bytes),
+            bytes(files.stored_bytes),
+            files.chunks
+        ));
+    }
     page.line(&format!("{} rows, {} raw, {} stored", told.rows, bytes(told.raw_bytes), bytes(told.stored_bytes)));
     if !view.credentials.is_empty() {
         page.line(&format!("sealed credentials: {}", view.credentials.join(", ")));

@@ -89,6 +89,7 @@ mod tests {
             redis_pool: 1,
             state: state.clone(),
             packs: folder.path().join("packs"),
+            storage: folder.path().join("storage"),
             backups: crate::backends::backups::BackupOptions::in_folder(folder.path()),
             sealing: SealingOptions { identity_file: state.join("identity.age"), ..SealingOptions::default() },
         };

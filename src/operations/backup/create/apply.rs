@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Action, Request, copies};
+use super::{Action, Files, Request, copies};
 use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
 use crate::model::TenantRecord;
 use crate::operations::backup::BackupError;
 use crate::snapshots::archive::ArchiveWriter;
+use crate::snapshots::files;
 use crate::snapshots::layout;
 use crate::snapshots::manifest::{Content, Manifest, Scope};
 use crate::snapshots::part_store::{ArchiveStore, PartStore};
@@ -58,6 +59,12 @@ pub(super) fn run_tag(run: &str) -> String {
     format!("run:{run}")
 }
 
+/// What was taken, and what is to be said of its files.
+struct Told {
+    taken: Taken,
+    notes: Vec<String>,
+}
+
 struct Storing<'a> {
     request: &'a Request,
     site: &'a SiteWriter,
@@ -85,11 +92,12 @@ impl Storing<'_> {
             (None, Some(entry)) => repository.manifest(&self.tenant.id, &entry.id, &self.keys).await.ok(),
             (None, None) => None,
         };
-        let Some(taken) = self.taken(Arc::new(repository.clone()), parent).await? else {
+        let Some(Told { taken, notes }) = self.taken(Arc::new(repository.clone()), parent).await? else {
             return Ok(Outcome { interrupted: true, ..Outcome::default() });
         };
         let id = repository.publish(&taken.manifest, self.packing.key()).await?;
         let mut outcome = self.told(&taken, &id, last.as_ref())?;
+        outcome.notes.extend(notes);
         // The plan may have named a place that looked empty and then took nothing.
         if !self.vault.passed_over.is_empty() {
             outcome.notes.extend(self.vault.passed_over.iter().cloned());
@@ -101,7 +109,7 @@ impl Storing<'_> {
     async fn in_archive(&self, wanted: &super::Archive) -> Result<Outcome, BackupError> {
         let path = self.archive_path(wanted)?;
         let store = Arc::new(ArchiveStore::new(ArchiveWriter::create(&path, wanted.format)?));
-        let Some(taken) = self.taken(Arc::new(store.clone()), None).await? else {
+        let Some(Told { taken, notes }) = self.taken(Arc::new(store.clone()), None).await? else {
             return Ok(Outcome { interrupted: true, ..Outcome::default() });
         };
         let mut writer = store.take()?;
@@ -111,6 +119,7 @@ impl Storing<'_> {
         }
         let id = writer.publish(&taken.manifest, self.packing.key())?;
         let mut outcome = self.told(&taken, &id, None)?;
+        outcome.notes.extend(notes);
         outcome.notes.push(format!("it lies in {}", path.display()));
         Ok(outcome)
     }
@@ -140,7 +149,7 @@ impl Storing<'_> {
         &self,
         store: Arc<dyn PartStore>,
         parent: Option<(SnapshotId, Manifest)>,
-    ) -> Result<Option<Taken>, BackupError> {
+    ) -> Result<Option<Told>, BackupError> {
         let database = self.site.database(&self.tenant.placement).await?;
         let model = self.site.model_of(self.tenant)?;
         let reader = database.as_reader();
@@ -148,7 +157,7 @@ impl Storing<'_> {
         tags.insert(run_tag(&self.step.run));
         let all = Take {
             database: &*reader,
-            store,
+            store: store.clone(),
             tenant: self.tenant,
             model: &model,
             scope: Scope { contents: self.contents(), tables: self.request.tables.clone() },
@@ -160,7 +169,32 @@ impl Storing<'_> {
             watch: Arc::new(self.step.clone()),
         };
         self.step.set_done(0);
-        Ok(take(&all).await?)
+        let Some(taken) = take(&all).await? else { return Ok(None) };
+        self.with_files(taken, store).await
+    }
+
+    /// The same with the files, if they are wanted: as they are once the rows are stored.
+    async fn with_files(&self, mut taken: Taken, store: Arc<dyn PartStore>) -> Result<Option<Told>, BackupError> {
+        let Some(wanted) = self.request.files else { return Ok(Some(Told { taken, notes: Vec::new() })) };
+        let folder = self.site.files_of(self.tenant)?;
+        let storing = files::Storing {
+            folder: &folder,
+            cache: wanted == Files::All,
+            store,
+            packing: &self.packing,
+            keys: &self.keys,
+            watch: Arc::new(self.step.clone()),
+        };
+        let Some(stored) = storing.store().await? else { return Ok(None) };
+        taken.written += stored.written;
+        taken.reused += stored.reused;
+        if let Some(files) = stored.files {
+            let contents = &mut taken.manifest.scope.contents;
+            contents.insert(Content::Files);
+            contents.extend((wanted == Files::All).then_some(Content::Cache));
+            taken.manifest.files = files;
+        }
+        Ok(Some(Told { taken, notes: stored.notes }))
     }
 
     fn contents(&self) -> BTreeSet<Content> {
@@ -194,6 +228,11 @@ impl Storing<'_> {
             .with("bytes_written", taken.written)
             .with("parts_written", (manifest.parts().count() as u64).saturating_sub(taken.reused))
             .with("parts_reused", taken.reused);
+        let outcome = if manifest.has_files() {
+            outcome.with("files", manifest.files.len() as u64).with("file_bytes", manifest.file_bytes())
+        } else {
+            outcome
+        };
         Ok(Outcome { notes: vec![format!("snapshot {id}")], ..outcome })
     }
 }

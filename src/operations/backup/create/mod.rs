@@ -34,6 +34,9 @@ pub struct Request {
     pub structure: bool,
     /// Whether rows are stored.
     pub rows: bool,
+    /// Whether the tenant's files are stored, and which; not by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
     /// How parts are compressed.
     pub codec: Codec,
     /// Whether it must be sealed, must not be, or is as soon as a key exists.
@@ -47,6 +50,16 @@ pub struct Request {
     pub min_rows_ratio: f64,
     /// Words to keep it by.
     pub tags: BTreeSet<String>,
+}
+
+/// Which files are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Files {
+    /// Every one.
+    All,
+    /// Those that cannot be made again.
+    WithoutCache,
 }
 
 /// An archive that is wanted.
@@ -67,6 +80,7 @@ impl Request {
             tables: None,
             structure: true,
             rows: true,
+            files: None,
             codec: Codec::default(),
             sealed: None,
             archive: None,

@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use super::Request;
+use super::{Files, Request};
 use crate::backends::database::TableStats;
 use crate::backends::site::SiteReader;
 use crate::engine::{Fingerprint, chain};
 use crate::model::TenantRecord;
 use crate::operations::backup::BackupError;
 use crate::snapshots::SnapshotId;
+use crate::snapshots::files::{self, Amount};
 use crate::snapshots::manifest::Kind;
 use crate::snapshots::vault::Vault;
 
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub tenant: TenantRecord,
     /// The tables that are wanted, with their rows.
     pub tables: Vec<TableStats>,
+    /// The files that are wanted; `None` where none are, or there is no folder.
+    pub files: Option<Amount>,
     /// Where it goes.
     pub location: String,
     /// Whether it is sealed.
@@ -48,6 +51,21 @@ async fn other_administrators(vault: &Vault, tenant: &TenantRecord) -> Result<Op
         newest.administrators().join(", "),
         now.join(", ")
     )))
+}
+
+/// The files as they are now.
+async fn files(
+    wanted: Option<Files>,
+    (reader, tenant): (&SiteReader, &TenantRecord),
+    notes: &mut Vec<String>,
+) -> Result<Option<Amount>, BackupError> {
+    let Some(wanted) = wanted else { return Ok(None) };
+    let folder = reader.files_of(tenant)?;
+    let found = files::foresee(&folder, wanted == Files::All).await?;
+    if found.is_none() {
+        notes.push(format!("there are no files: {} does not exist", folder.path().display()));
+    }
+    Ok(found)
 }
 
 pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Snapshot, BackupError> {
@@ -93,11 +111,12 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
     if let Some(vault) = vault.as_ref().filter(|_| sealed) {
         notes.extend(other_administrators(vault, &tenant).await?);
     }
+    let files = files(request.files, (reader, &tenant), &mut notes).await?;
     let location = match (&request.archive, &vault) {
         (Some(archive), _) => archive.folder.display().to_string(),
         (None, Some(vault)) => vault.repository().store().location().to_owned(),
         (None, None) => options.locations.first().cloned().unwrap_or_default(),
     };
     notes.extend(vault.into_iter().flat_map(|vault| vault.passed_over));
-    Ok(Snapshot { tenant, tables, location, sealed, parent, notes })
+    Ok(Snapshot { tenant, tables, files, location, sealed, parent, notes })
 }

@@ -6,6 +6,7 @@ use super::{Request, Snapshot};
 use crate::engine::{Draft, Effect, Size, Step, Undo, Unit};
 use crate::operations::backup::BackupError;
 use crate::snapshots::SnapshotId;
+use crate::snapshots::files::Amount;
 use crate::snapshots::manifest::Kind;
 
 /// One thing that `backup create` does.
@@ -20,6 +21,9 @@ pub enum Action {
         rows: u64,
         /// Their bytes; 0 where the engine cannot tell.
         bytes: u64,
+        /// The files that are stored as well.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        files: Option<Amount>,
         /// Where it goes.
         location: String,
         /// Whether it is sealed.
@@ -49,10 +53,11 @@ pub enum Action {
 impl crate::engine::Action for Action {
     fn describe(&self) -> String {
         match self {
-            Self::Store { tables, location, sealed, parent, .. } => {
+            Self::Store { tables, files, location, sealed, parent, .. } => {
+                let and = files.map_or_else(String::new, |files| format!(" and {files}"));
                 let what = match parent {
-                    Some(parent) => format!("store what changed in {tables} tables since {parent}"),
-                    None => format!("store {tables} tables"),
+                    Some(parent) => format!("store what changed in {tables} tables{and} since {parent}"),
+                    None => format!("store {tables} tables{and}"),
                 };
                 format!("{what} in {location}{}", if *sealed { ", sealed" } else { "" })
             }
@@ -73,7 +78,9 @@ impl crate::engine::Action for Action {
         match self {
             // What is stored of these bytes is known when it is there.
             Self::Store { bytes: 0, .. } | Self::Copy { .. } => Size { amount: None, unit: Unit::Bytes },
-            Self::Store { bytes, .. } => Size { amount: Some(*bytes), unit: Unit::Bytes },
+            Self::Store { bytes, files, .. } => {
+                Size { amount: Some(bytes + files.map_or(0, |files| files.bytes)), unit: Unit::Bytes }
+            }
             Self::Remove { .. } | Self::RemoveCopy { .. } => Size::items(1),
         }
     }
@@ -100,6 +107,7 @@ pub(super) fn decide(request: &Request, seen: &Snapshot) -> Result<Draft<Action>
         tables: seen.tables.len() as u64,
         rows: if request.rows { seen.tables.iter().map(|table| table.rows).sum() } else { 0 },
         bytes: if request.rows { seen.tables.iter().map(|table| table.bytes).sum() } else { 0 },
+        files: seen.files,
         location: seen.location.clone(),
         sealed: seen.sealed,
         parent: seen.parent.clone().filter(|_| request.archive.is_none()),

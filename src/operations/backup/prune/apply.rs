@@ -4,6 +4,7 @@ use super::{Action, Request};
 use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
 use crate::operations::backup::BackupError;
+use crate::snapshots::files;
 use crate::snapshots::vault::Vault;
 use crate::snapshots::{Instant, SnapshotError};
 
@@ -45,6 +46,11 @@ pub(super) async fn perform(
             vault.repository().store().clear_abandoned().await?;
         }
         Action::DropAside { placement, namespace } => {
+            // First the files: the namespace is how the next try finds them.
+            let folder = site.files_of(&site.tenant(&request.id).await?)?;
+            if files::forget(&folder, namespace).await? {
+                outcome.count("folders", 1);
+            }
             let database = site.database(placement).await?;
             if database.namespace_exists(namespace).await? {
                 database.drop_namespace(namespace).await?;

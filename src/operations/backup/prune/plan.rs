@@ -20,7 +20,7 @@ pub enum Action {
     },
     /// Parts go that have belonged to no snapshot for a day.
     Sweep,
-    /// A namespace goes that a restore put aside.
+    /// A namespace goes that a restore put aside, and the files with it.
     DropAside {
         /// Its database.
         placement: String,
@@ -34,7 +34,7 @@ impl crate::engine::Action for Action {
         match self {
             Self::Remove { snapshot, .. } => format!("remove the snapshot {snapshot}"),
             Self::Sweep => "remove parts that have belonged to no snapshot for a day".to_owned(),
-            Self::DropAside { namespace, .. } => format!("drop {namespace}, which a restore put aside"),
+            Self::DropAside { namespace, .. } => format!("drop {namespace}, which a restore put aside, with its files"),
         }
     }
 
@@ -54,7 +54,9 @@ impl crate::engine::Action for Action {
         match self {
             Self::Remove { snapshot, rows } => vec![format!("the snapshot {snapshot} with {rows} rows")],
             Self::Sweep => Vec::new(),
-            Self::DropAside { namespace, .. } => vec![format!("the namespace {namespace}")],
+            Self::DropAside { namespace, .. } => {
+                vec![format!("the namespace {namespace}, and the files that were kept with it")]
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::{Action, Way};
-use super::{places, rows};
+use super::{files, places, rows};
 use crate::backends::catalog::now;
 use crate::backends::database::roles::{TenantRoles, admit, has_roles};
 use crate::backends::site::SiteWriter;
@@ -28,6 +28,8 @@ pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepConte
         Action::RowsBack { tenant, foreseen } => {
             return rows::back(&site.tenant(tenant).await?, foreseen, (site, step)).await;
         }
+        Action::BringFiles { way, .. } => return files::bring(way, (site, step)).await,
+        Action::ClearFiles { way } => files::clear(way, (site, step)).await?,
         Action::MakeRoom { way, tables } => {
             hold(way, site, step).await?;
             beside::make_room(&bring(way, site, step).await?, check_sql).await?;
@@ -39,17 +41,23 @@ pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepConte
         }
         Action::ClearRoom { way } => clear(way, site, step).await?,
         Action::Exchange { way, .. } => {
-            let outcome = exchange(way, site, step).await?;
+            let mut outcome = exchange(way, site, step).await?;
+            outcome.notes.extend(files::exchange(way, (site, step)).await?);
             release(way, site, step).await?;
             outcome
         }
-        Action::ExchangeBack { way, before } => exchange_back(way, before, site, step).await?,
+        Action::ExchangeBack { way, before } => {
+            files::exchange_back(way, (site, step)).await?;
+            exchange_back(way, before, site, step).await?
+        }
         Action::Register { way } => {
-            let outcome = register(way, site, step).await?;
+            let mut outcome = register(way, site, step).await?;
+            outcome.notes.extend(files::exchange(way, (site, step)).await?);
             release(way, site, step).await?;
             outcome
         }
         Action::Forget { way } => {
+            files::exchange_back(way, (site, step)).await?;
             let gone = site.catalog().delete_tenant(&way.tenant.id).await?;
             let mut outcome = Outcome::default().with("removed", u64::from(gone));
             outcome.notes.extend(site.cache().invalidate(&way.tenant.id).await.note());

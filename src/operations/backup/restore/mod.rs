@@ -1,6 +1,7 @@
 //! `backup restore`: a snapshot is brought back beside the living tenant, compared, and then put in its place.
 
 mod apply;
+mod files;
 mod observe;
 mod places;
 mod plan;

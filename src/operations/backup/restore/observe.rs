@@ -1,5 +1,7 @@
 //! What `backup restore` looks at: the snapshot, and what it would replace.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::Request;
@@ -12,6 +14,7 @@ use crate::model::{Engine, Namespace, TenantRecord, TenantStatus, fingerprint};
 use crate::operations::backup::BackupError;
 use crate::operations::backup::which::{self, Found};
 use crate::snapshots::Manifest;
+use crate::snapshots::files::Amount;
 use crate::snapshots::manifest::Content;
 use crate::snapshots::safety::Foreseen;
 
@@ -26,6 +29,8 @@ pub struct Snapshot {
     pub taken_at: String,
     /// Its tables: name, rows, bytes before compression.
     pub tables: Vec<(String, u64, u64)>,
+    /// Its files, if it holds the tenant's files, and the folder that they go to.
+    pub files: Option<(Amount, PathBuf)>,
     /// The tenant as it will be registered.
     pub after: TenantRecord,
     /// The tenant that lives under that id, and its tables.
@@ -91,6 +96,7 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
         }
         None => None,
     };
+    let files = files(manifest, reader, &after)?;
     let raw = |table: &crate::snapshots::manifest::TableEntry| table.parts.iter().map(|part| part.raw_bytes).sum();
     Ok(Snapshot {
         id: source.id().to_string(),
@@ -98,11 +104,25 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
         tables: manifest.tables.iter().map(|table| (table.name.clone(), table.rows, raw(table))).collect(),
         engines: (manifest.engine, database.engine()),
         site: reader.site_id().to_owned(),
+        files,
         found,
         after,
         living,
         single,
     })
+}
+
+/// The files of the snapshot, and where they go.
+fn files(
+    manifest: &Manifest,
+    reader: &SiteReader,
+    after: &TenantRecord,
+) -> Result<Option<(Amount, PathBuf)>, BackupError> {
+    if !manifest.has_files() {
+        return Ok(None);
+    }
+    let amount = Amount { files: manifest.files.len() as u64, bytes: manifest.file_bytes() };
+    Ok(Some((amount, reader.files_of(after)?.path())))
 }
 
 /// Refuses what no tenant can be made of.

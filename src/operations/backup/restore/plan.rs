@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::Snapshot;
+use super::files;
 use super::rows::{self, Replaced};
 use crate::engine::{Draft, Effect, Size, Step, Undo, Unit};
 use crate::model::{Engine, TenantId, TenantRecord};
 use crate::operations::backup::which::Found;
+use crate::snapshots::files::Amount;
 use crate::snapshots::safety::Foreseen;
 
 /// Which snapshot goes where.
@@ -70,6 +72,18 @@ pub enum Action {
         /// Its bytes before compression.
         bytes: u64,
     },
+    /// The files, beside the living ones.
+    BringFiles {
+        /// Which snapshot goes where.
+        way: Way,
+        /// How many, and their bytes.
+        files: Amount,
+    },
+    /// The files beside go: takes back that they were brought.
+    ClearFiles {
+        /// Which snapshot went where.
+        way: Way,
+    },
     /// Foreign keys, and whatever else stands between tables.
     Finish {
         /// Which snapshot goes where.
@@ -116,6 +130,8 @@ impl crate::engine::Action for Action {
             Self::ClearRoom { .. } => "remove what was restored".to_owned(),
             Self::Fill { table, rows: 1, .. } => format!("restore 1 row of {table}, and compare it"),
             Self::Fill { table, rows, .. } => format!("restore {rows} rows of {table}, and compare them"),
+            Self::BringFiles { files, .. } => format!("restore {files}, beside"),
+            Self::ClearFiles { .. } => "remove the files that were restored".to_owned(),
             Self::Finish { .. } => "build what refers from table to table".to_owned(),
             Self::Exchange { way, .. } => format!("put it in the place of {}, and keep the old one", way.tenant.id),
             Self::ExchangeBack { way, .. } => format!("put the old {} back in its place", way.tenant.id),
@@ -129,14 +145,17 @@ impl crate::engine::Action for Action {
             Self::SafetyCopy { .. }
             | Self::MakeRoom { .. }
             | Self::Fill { .. }
+            | Self::BringFiles { .. }
             | Self::Finish { .. }
             | Self::Register { .. } => Effect::Adds,
             Self::ReplaceRows { copy: Some(_), .. } | Self::Exchange { .. } | Self::ExchangeBack { .. } => {
                 Effect::Changes
             }
-            Self::ClearRoom { .. } | Self::Forget { .. } | Self::ReplaceRows { .. } | Self::RowsBack { .. } => {
-                Effect::Destroys
-            }
+            Self::ClearRoom { .. }
+            | Self::ClearFiles { .. }
+            | Self::Forget { .. }
+            | Self::ReplaceRows { .. }
+            | Self::RowsBack { .. } => Effect::Destroys,
         }
     }
 
@@ -149,6 +168,7 @@ impl crate::engine::Action for Action {
                 Size { amount: Some(tables.iter().map(|one| one.bytes).sum()), unit: Unit::Bytes }
             }
             Self::Fill { bytes, .. } => Size { amount: Some(*bytes), unit: Unit::Bytes },
+            Self::BringFiles { files, .. } => Size { amount: Some(files.bytes), unit: Unit::Bytes },
             _ => Size::items(1),
         }
     }
@@ -156,6 +176,7 @@ impl crate::engine::Action for Action {
     fn undo(&self) -> Undo<Self> {
         match self {
             Self::MakeRoom { way, .. } => Undo::Inverse(Self::ClearRoom { way: way.clone() }),
+            Self::BringFiles { way, .. } => Undo::Inverse(Self::ClearFiles { way: way.clone() }),
             Self::Exchange { way, before, .. } => {
                 Undo::Inverse(Self::ExchangeBack { way: way.clone(), before: before.clone() })
             }
@@ -165,9 +186,11 @@ impl crate::engine::Action for Action {
                 Undo::Impossible { reason: "there is no safety copy of the rows that were there".to_owned() }
             }
             Self::SafetyCopy { .. } | Self::Fill { .. } | Self::Finish { .. } => Undo::Nothing,
-            Self::ClearRoom { .. } | Self::ExchangeBack { .. } | Self::Forget { .. } | Self::RowsBack { .. } => {
-                Undo::Impossible { reason: "run the restore again instead".to_owned() }
-            }
+            Self::ClearRoom { .. }
+            | Self::ClearFiles { .. }
+            | Self::ExchangeBack { .. }
+            | Self::Forget { .. }
+            | Self::RowsBack { .. } => Undo::Impossible { reason: "run the restore again instead".to_owned() },
         }
     }
 
@@ -195,6 +218,10 @@ pub(super) fn decide(seen: &Snapshot) -> Draft<Action> {
     let way = Way { found: seen.found.clone(), tenant: seen.after.clone(), beside: seen.living.is_some() };
     let mut steps =
         vec![Step { stage: 0, action: Action::MakeRoom { way: way.clone(), tables: seen.tables.len() as u64 } }];
+    steps.extend(seen.files.iter().map(|(files, _)| {
+        let action = Action::BringFiles { way: way.clone(), files: *files };
+        Step { stage: 1, action }
+    }));
     // SQLite has one writer, so its tables are filled one after the other.
     let side_by_side = seen.engines.1 == Engine::Postgres;
     let mut stage = 1;
@@ -226,6 +253,7 @@ fn notes(seen: &Snapshot) -> Vec<String> {
         );
         notes.push("credentials stay as they are now".to_owned());
     }
+    notes.extend(files::note(seen));
     let (from, to) = seen.engines;
     if from != to {
         notes.push(format!("it comes from {} and goes to {}", from.title(), to.title()));

@@ -35,6 +35,9 @@ pub struct View {
     pub pack_version: String,
     /// Its tables.
     pub tables: Vec<Table>,
+    /// Its files, if it holds the tenant's files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
     /// The names of the credentials in it; they stay sealed.
     pub credentials: Vec<String>,
     /// The version of fixtool that made it.
@@ -54,6 +57,21 @@ pub struct Table {
     pub raw_bytes: u64,
     /// Its bytes in the store.
     pub stored_bytes: u64,
+}
+
+/// The tenant's files.
+#[derive(Debug, Clone, Serialize)]
+pub struct Files {
+    /// How many.
+    pub files: u64,
+    /// Their chunks; one that several hold counts for each.
+    pub chunks: u64,
+    /// Their bytes before compression.
+    pub raw_bytes: u64,
+    /// The bytes of their chunks in the store.
+    pub stored_bytes: u64,
+    /// Whether those that can be made again are among them.
+    pub cache: bool,
 }
 
 impl Query for Show {

@@ -1,10 +1,13 @@
 //! What `backup show` looks at: one manifest.
 
-use super::{Table, View};
+use std::collections::BTreeMap;
+
+use super::{Files, Table, View};
 use crate::backends::site::SiteReader;
 use crate::operations::backup::list::observe::told;
 use crate::operations::backup::{BackupError, which};
-use crate::snapshots::manifest::TableEntry;
+use crate::snapshots::Digest;
+use crate::snapshots::manifest::{Content, Manifest, TableEntry};
 
 pub(super) async fn observe(what: &str, reader: &SiteReader) -> Result<View, BackupError> {
     let found = which::find(reader.backups(), what).await?;
@@ -19,9 +22,21 @@ pub(super) async fn observe(what: &str, reader: &SiteReader) -> Result<View, Bac
         pack: manifest.pack.clone(),
         pack_version: manifest.pack_version.clone(),
         tables: manifest.tables.iter().map(table).collect(),
+        files: manifest.has_files().then(|| files(manifest)),
         credentials: manifest.credentials()?.into_keys().collect(),
         fixtool: manifest.fixtool.clone(),
     })
+}
+
+fn files(manifest: &Manifest) -> Files {
+    let each: BTreeMap<&Digest, u64> = manifest.chunks().map(|(_, chunk)| (&chunk.name, chunk.stored_bytes)).collect();
+    Files {
+        files: manifest.files.len() as u64,
+        chunks: manifest.chunks().count() as u64,
+        raw_bytes: manifest.file_bytes(),
+        stored_bytes: each.values().copied().fold(0, u64::saturating_add),
+        cache: manifest.scope.contents.contains(&Content::Cache),
+    }
 }
 
 fn table(entry: &TableEntry) -> Table {

@@ -14,7 +14,7 @@ use crate::snapshots::bring::Bring;
 use crate::snapshots::source::SnapshotSource;
 use crate::snapshots::vault::Vault;
 use crate::snapshots::verified::{self, Level};
-use crate::snapshots::{Instant, SnapshotError, SnapshotId, beside};
+use crate::snapshots::{Instant, PartRef, SnapshotError, SnapshotId, beside};
 
 pub(super) async fn perform(
     request: &Request,
@@ -122,18 +122,38 @@ impl Looking<'_> {
     }
 
     async fn data(&mut self, source: &dyn SnapshotSource) -> Result<bool, BackupError> {
-        for (table, part) in source.manifest().parts() {
+        for table in &source.manifest().tables {
+            for part in &table.parts {
+                if self.step.is_cancelled() {
+                    return Ok(true);
+                }
+                let read = source.rows(&table.name, part).await;
+                self.was_read(part, read)?;
+            }
+        }
+        self.chunks(source).await
+    }
+
+    /// Reads every byte of every file.
+    async fn chunks(&mut self, source: &dyn SnapshotSource) -> Result<bool, BackupError> {
+        for (file, chunk) in source.manifest().chunks() {
             if self.step.is_cancelled() {
                 return Ok(true);
             }
-            self.objects += 1;
-            match source.rows(table, part).await {
-                Ok(_) => self.bytes += part.stored_bytes,
-                Err(error) => self.found(error)?,
-            }
-            self.step.advance(part.stored_bytes);
+            let read = source.chunk(file, chunk).await;
+            self.was_read(chunk, read)?;
         }
         Ok(false)
+    }
+
+    fn was_read(&mut self, part: &PartRef, read: Result<bytes::Bytes, SnapshotError>) -> Result<(), BackupError> {
+        self.objects += 1;
+        match read {
+            Ok(_) => self.bytes += part.stored_bytes,
+            Err(error) => self.found(error)?,
+        }
+        self.step.advance(part.stored_bytes);
+        Ok(())
     }
 
     /// Compares rows: with those of the living tenant, or with those of a restored copy.
@@ -171,6 +191,6 @@ impl Looking<'_> {
                 Err(error) => self.found(error)?,
             }
         }
-        Ok(false)
+        if drill { self.chunks(&*bring.source).await } else { Ok(false) }
     }
 }
