@@ -6,7 +6,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | [`foresee`] | what a plan says of a copy before it is made |
+//! | [`mod@foresee`] | what a plan says of a copy before it is made |
 //! | [`keep`] | making one |
 //! | [`beyond`] | what a tenant has beyond its namespace: its entry in the registry, credentials, members of its roles |
 //! | [`back`] | a whole tenant comes back |
