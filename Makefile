@@ -1,10 +1,11 @@
-# make test         everything that decides whether a change may land
-# make bench        speed against psql \copy and sqlite3 .import (ARGS="--rows 10000000" for more rows)
-# make test-matrix  the database tests on the oldest and the newest PostgreSQL
-# make coverage     line coverage of the tests, the binary included
-# make reference    writes the generated pages anew: commands, settings, exit codes
+# make test           everything that decides whether a change may land
+# make bench          speed against psql \copy and sqlite3 .import (ARGS="--rows 10000000" for more rows)
+# make test-thorough  the tests that kill, race and guess, with many more rounds
+# make test-matrix    the database tests on the oldest and the newest PostgreSQL
+# make coverage       line coverage of the tests, the binary included
+# make reference      writes the generated pages anew: commands, settings, exit codes
 
-.PHONY: test bench test-matrix coverage reference
+.PHONY: test bench test-thorough test-matrix coverage reference
 .NOTPARALLEL:
 SHELL := /bin/bash
 
@@ -21,6 +22,10 @@ test:
 bench:
 	bash tests/services/install.sh
 	FIXTOOL_TEST_DURABLE=1 bash tests/with-services.sh cargo bench --locked --bench against_peers -- $(ARGS)
+
+test-thorough:
+	bash tests/services/install.sh
+	FIXTOOL_TEST_THOROUGH=1 bash tests/with-services.sh cargo test --locked --test suite -- backup_faults conformance::round_trips
 
 test-matrix:
 	bash tests/services/install.sh

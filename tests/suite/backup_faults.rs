@@ -5,12 +5,12 @@ mod kills;
 
 use std::process::{Command, Stdio};
 
-use crate::support::{Engine, Site, backups, on_both_engines, words};
+use crate::support::{Engine, Site, backups, often, on_both_engines, words};
 use backups::{assert_same, contents, create, run};
 
 /// Writers, and snapshots that are taken meanwhile. On SQLite one writes at a time, and the others wait.
-fn crowd(site: &Site) -> (usize, usize) {
-    if site.engine() == Engine::Postgres { (12, 50) } else { (4, 10) }
+fn crowd(site: &Site) -> (u32, u32) {
+    if site.engine() == Engine::Postgres { (12, often(8, 50)) } else { (4, often(5, 10)) }
 }
 
 /// One of the writers: each of its transactions moves a mark from a user to a session, or back.

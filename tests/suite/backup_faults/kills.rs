@@ -4,13 +4,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::{assert_same, contents, create, run};
-use crate::support::{Engine, Site, backups, on_both_engines, words};
+use crate::support::{Engine, Site, backups, often, on_both_engines, words};
 
 const ROWS: u64 = 6_000;
 
 /// At how many moments each is killed.
 fn moments(site: &Site) -> u32 {
-    if site.engine() == Engine::Postgres { 20 } else { 10 }
+    if site.engine() == Engine::Postgres { often(8, 20) } else { often(6, 10) }
 }
 
 fn filled(site: &Site) {
@@ -150,7 +150,7 @@ fn a_restore_that_is_killed_harms_nobody(site: &Site) {
     assert!(wrong.is_empty(), "of {} counts: {wrong:?}", counted.into_inner());
     assert!(counted.into_inner() > moments, "the readers counted");
     assert!(killed >= moments / 2, "{killed} of {moments} runs were killed in the middle");
-    assert!(resumed >= 2, "{resumed} runs were resumed");
+    assert!(resumed >= 1, "{resumed} runs were resumed");
 }
 
 on_both_engines!(

@@ -22,9 +22,6 @@ use proptest::test_runner::{Config, TestRng, TestRunner};
 use super::lines::{lines, what};
 use super::{Place, namespace, on_both};
 
-/// Models that are tried, each with rows of its own.
-const MODELS: usize = 40;
-
 struct Unwatched;
 
 impl Watch for Unwatched {
@@ -275,7 +272,8 @@ fn any_tenant_goes_round_and_comes_back_the_same() {
     on_both(|postgres, sqlite| async move {
         let rng = TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
         let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-        for _ in 0..MODELS {
+        // Models that are tried, each with rows of its own.
+        for _ in 0..crate::support::often(12, 200) {
             let tenant = tenant().new_tree(&mut runner).unwrap().current();
             round_trip(&postgres, &sqlite, &tenant).await;
         }

@@ -58,6 +58,11 @@ pub fn optional_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// How often something is tried: the first number usually, the second one in `make test-thorough`.
+pub fn often(usually: u32, thoroughly: u32) -> u32 {
+    if optional_variable("FIXTOOL_TEST_THOROUGH").is_some() { thoroughly } else { usually }
+}
+
 /// A name that no other test of this run uses: `acme_7f3a_12`. Fit for a tenant, a database, a role.
 pub fn unique(stem: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
