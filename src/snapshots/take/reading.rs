@@ -86,9 +86,10 @@ pub async fn piece(
             done.parts.extend(added.parts);
             let page = parts.first().and_then(|part| part.page);
             let rows: u64 = done.parts.iter().map(|part| part.rows).sum();
+            agreed(&table.what.table, mark.rows, rows)?;
             for part in &mut done.parts {
                 part.page = page;
-                part.mark = (rows == mark.rows).then(|| mark.mark.clone());
+                part.mark = Some(mark.mark.clone());
             }
             Ok(Some(done))
         }
@@ -129,19 +130,23 @@ async fn read(
     let Some(mut done) = done? else { return Ok(None) };
     let rows: u64 = done.parts.iter().map(|part| part.rows).sum();
     let read = read?;
-    if rows != read.rows {
-        return Err(SnapshotError::damaged(
-            &what.table,
-            format!("the server sent {} rows, and {rows} came", read.rows),
-        ));
-    }
+    agreed(&what.table, read.rows, rows)?;
     if let Some((range, mark)) = read.mark {
+        agreed(&what.table, mark.rows, rows)?;
         for part in &mut done.parts {
             part.page = Some(range.from);
-            part.mark = (rows == mark.rows).then(|| mark.mark.clone());
+            part.mark = Some(mark.mark.clone());
         }
     }
     Ok(Some(done))
+}
+
+/// Whether every row came that the server sent, or counted: a snapshot that lacks one must never be published.
+fn agreed(table: &str, told: u64, came: u64) -> Result<(), SnapshotError> {
+    if told == came {
+        return Ok(());
+    }
+    Err(SnapshotError::damaged(table, format!("the server tells of {told} rows, and {came} came")))
 }
 
 /// What a reader says in the end.
