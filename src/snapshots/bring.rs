@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tokio::sync::mpsc;
-
 use super::error::SnapshotError;
+use super::fill::{Filled, summed};
 use super::line_sum::{self, LineSum, Sense};
 use super::manifest::{Manifest, TableEntry};
 use super::source::SnapshotSource;
 use super::take::Watch;
+use crate::backends::database::Writer;
 use crate::backends::database::instant::LinesOf;
-use crate::backends::database::{Refill, RefillSpec, Writer};
-use crate::model::{Checkpoint, LogicalType, Model, Namespace, TenantRecord};
+use crate::model::{LogicalType, Model, Namespace, TenantRecord};
 
 /// A snapshot and the fresh namespace that it goes into.
 #[derive(Clone)]
@@ -52,68 +50,9 @@ impl Manifest {
 }
 
 impl Bring {
-    fn entry(&self, table: &str) -> Result<&TableEntry, SnapshotError> {
+    pub(super) fn entry(&self, table: &str) -> Result<&TableEntry, SnapshotError> {
         let unknown = || SnapshotError::UnknownTable { table: table.to_owned() };
         self.source.manifest().table(table).ok_or_else(unknown)
-    }
-
-    /// Fills a table; a second try does nothing if the first one was durable. `None` when the user stopped it.
-    ///
-    /// # Errors
-    /// When the database or the store fails, or a part is not what the manifest says. Nothing is kept then.
-    pub async fn fill(&self, table: &str, (run, step): (&str, u32)) -> Result<Option<Filled>, SnapshotError> {
-        if let Some(done) = self.database.checkpoint(&self.namespace, run, step).await? {
-            return Ok(Some(Filled { rows: done.position, sum: None }));
-        }
-        let manifest = self.source.manifest();
-        let entry = self.entry(table)?;
-        let checkpoint = Checkpoint {
-            run: run.to_owned(),
-            step,
-            position: entry.rows,
-            finished: true,
-            state: serde_json::json!({ "restored": table }),
-        };
-        let spec = RefillSpec {
-            namespace: self.namespace.clone(),
-            table: table.to_owned(),
-            columns: columns(entry, &manifest.model)?,
-            alone: true,
-            checkpoint: Some(checkpoint),
-        };
-        let (sender, receiver) = mpsc::channel(1);
-        let database = self.database.clone();
-        let writing = tokio::spawn(async move { database.refill(&spec, receiver).await });
-        let sent = self.send(entry, &sender).await;
-        // Without the last word the other side keeps nothing.
-        drop(sender);
-        let written = writing.await.map_err(|error| SnapshotError::damaged(table, error.to_string()))?;
-        match sent? {
-            Sent::All(sum) => Ok(Some(Filled { rows: written?, sum: Some(sum) })),
-            Sent::Stopped => Ok(None),
-            Sent::Unwanted => {
-                written?;
-                Err(SnapshotError::damaged(table, "the database took no more rows".to_owned()))
-            }
-        }
-    }
-
-    async fn send(&self, entry: &TableEntry, sender: &mpsc::Sender<Refill>) -> Result<Sent, SnapshotError> {
-        let sense = self.sense(entry)?;
-        let mut sum = LineSum::default();
-        for part in &entry.parts {
-            if self.watch.stopped() {
-                return Ok(Sent::Stopped);
-            }
-            let rows = self.source.rows(&entry.name, part).await?;
-            let summing = tokio::spawn(summed((sum, sense.clone()), rows.clone()));
-            if sender.send(Refill::Lines(rows)).await.is_err() {
-                return Ok(Sent::Unwanted);
-            }
-            sum = summing.await.map_err(|error| SnapshotError::damaged(&entry.name, error.to_string()))??;
-            self.watch.advance(part.raw_bytes);
-        }
-        Ok(if sender.send(Refill::End).await.is_ok() { Sent::All(sum) } else { Sent::Unwanted })
     }
 
     /// Compares the rows of a table with those of the snapshot.
@@ -148,7 +87,7 @@ impl Bring {
     }
 
     /// What counts of the lines of a table on the way to this database.
-    fn sense(&self, entry: &TableEntry) -> Result<Sense, SnapshotError> {
+    pub(super) fn sense(&self, entry: &TableEntry) -> Result<Sense, SnapshotError> {
         let manifest = self.source.manifest();
         Ok(Sense::of(&columns(entry, &manifest.model)?, (manifest.engine, self.database.engine())))
     }
@@ -168,32 +107,8 @@ fn told(table: &str, wanted: &LineSum, found: &LineSum) -> Result<u64, SnapshotE
     Err(SnapshotError::Differs { table: table.to_owned(), wanted: wanted.lines, found: found.lines })
 }
 
-/// A table with its rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filled {
-    /// How many there are.
-    pub rows: u64,
-    /// The sum of the lines that were sent, unless they were sent by an earlier try.
-    sum: Option<LineSum>,
-}
-
-/// How the sending of a table's rows ended.
-enum Sent {
-    All(LineSum),
-    Stopped,
-    Unwanted,
-}
-
-async fn summed((mut sum, sense): (LineSum, Sense), rows: Bytes) -> Result<LineSum, SnapshotError> {
-    super::source::blocking(move || {
-        sense.add(&mut sum, &rows);
-        Ok(sum)
-    })
-    .await
-}
-
 /// The columns of a table with their types.
-fn columns(entry: &TableEntry, model: &Model) -> Result<Vec<(String, LogicalType)>, SnapshotError> {
+pub(super) fn columns(entry: &TableEntry, model: &Model) -> Result<Vec<(String, LogicalType)>, SnapshotError> {
     let lost = |column: &str| SnapshotError::damaged(&entry.name, format!("the model has no column '{column}'"));
     let table = model.tables.get(&entry.name).ok_or_else(|| lost("*"))?;
     let typed = |name: &String| {

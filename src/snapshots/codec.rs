@@ -63,6 +63,8 @@ impl Compression {
         match self {
             Self::None => bounded(bytes, bytes.len() as u64, most),
             Self::Gzip => bounded(GzDecoder::new(bytes), most, most),
+            // Straight to its place, without a window of its own beside it.
+            Self::Zstd if most <= FREE => zstd::bulk::decompress(bytes, usize::try_from(most).unwrap_or(0)),
             Self::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?.single_frame();
                 // 128 MiB, the most that `zstd` itself accepts unless it is told otherwise.

@@ -65,6 +65,7 @@ pub async fn write(
             namespace: namespace.clone(),
             table: table.to_owned(),
             columns: columns(names),
+            written_by: None,
             alone: false,
             checkpoint: None,
         };

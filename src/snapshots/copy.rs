@@ -108,6 +108,7 @@ impl Copying {
             namespace: self.namespace.clone(),
             table: name.clone(),
             columns,
+            written_by: masks.is_none().then(|| self.source.engine()),
             alone: true,
             checkpoint: None,
         };

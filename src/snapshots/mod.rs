@@ -20,7 +20,7 @@
 //! | [`archive`] | one file that holds one snapshot |
 //! | [`source`] | what restoring reads from: a repository or an archive |
 //! | [`take`], [`part_store`] | one moment of a tenant becomes parts |
-//! | [`bring`], [`line_sum`] | parts become rows again, and are compared |
+//! | [`bring`], [`fill`], [`line_sum`] | parts become rows again, and are compared |
 //! | [`beside`] | the namespace into which they come, beside those that live |
 //! | [`files`] | files of a tenant become chunks, and chunks files |
 //! | [`rows`] | rows of some tables come back into a living tenant |
@@ -44,6 +44,7 @@ pub mod copy;
 pub mod cut;
 pub mod error;
 pub mod files;
+pub mod fill;
 pub mod garbage;
 pub mod instant;
 pub mod key_record;

@@ -1,5 +1,9 @@
 //! Days and instants out of their texts, beyond the years that calendar libraries cover.
 
+/// Days and microseconds from 1970-01-01 to 2000-01-01, from which PostgreSQL counts.
+pub(crate) const EPOCH_DAYS: i32 = 10_957;
+pub(crate) const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
 /// Days since 1970-01-01 of a day in the proleptic Gregorian calendar, if it is one.
 ///
 /// Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
@@ -58,9 +62,29 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
         "-infinity" => return Some(i64::MIN),
         _ => {}
     }
+    let (day, micros) = day_and_micros(text)?;
+    day.checked_mul(DAY)?.checked_add(micros)
+}
+
+/// The same in microseconds since 2000, as PostgreSQL has it: its last years are out of reach from 1970.
+pub(crate) fn micros_since_2000(text: &str) -> Option<i64> {
+    match text {
+        "infinity" => return Some(i64::MAX),
+        "-infinity" => return Some(i64::MIN),
+        _ => {}
+    }
+    let (day, micros) = day_and_micros(text)?;
+    (day - i64::from(EPOCH_DAYS)).checked_mul(DAY)?.checked_add(micros)
+}
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+/// Days since 1970, and microseconds since the beginning of the day in UTC.
+fn day_and_micros(text: &str) -> Option<(i64, i64)> {
     let (text, before_christ) = text.strip_suffix(" BC").map_or((text, false), |rest| (rest, true));
     let Some(at) = text.find(['T', ' ']) else {
-        return i64::from(day_of(text, before_christ)?).checked_mul(86_400_000_000);
+        return Some((i64::from(day_of(text, before_christ)?), 0));
     };
     let (day, time) = (text.get(..at)?, text.get(at + 1..)?);
     let day = i64::from(day_of(day, before_christ)?);
@@ -68,8 +92,7 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
         Some(at) => (time.get(..at)?, offset(time.get(at..)?)?),
         None => (time, 0),
     };
-    let micros = time_of_day(time)? - offset * 1_000_000;
-    day.checked_mul(86_400_000_000)?.checked_add(micros)
+    Some((day, time_of_day(time)? - offset * 1_000_000))
 }
 
 fn time_of_day(text: &str) -> Option<i64> {

@@ -20,6 +20,9 @@ pub struct RefillSpec {
     pub table: String,
     /// The columns in the order of the lines.
     pub columns: Vec<(String, LogicalType)>,
+    /// The engine that wrote the lines, if nobody changed them since. PostgreSQL has one text for each value: such
+    /// lines need not be parsed by the server once more.
+    pub written_by: Option<Engine>,
     /// Whether these are all lines of the table: it is emptied first, so that a second try is as good
     /// as the first, and PostgreSQL need not come back to its rows later. Otherwise they are added.
     pub alone: bool,
@@ -87,6 +90,7 @@ mod tests {
             namespace: Namespace("tenant_a".into()),
             table: "a".into(),
             columns: vec![],
+            written_by: None,
             alone: true,
             checkpoint: None,
         };

@@ -153,6 +153,40 @@ fn a_restore_that_is_killed_harms_nobody(site: &Site) {
     assert!(resumed >= 1, "{resumed} runs were resumed");
 }
 
+/// PostgreSQL fills a table of more than 32 MiB over two connections, each in a transaction of its own.
+#[test]
+fn a_large_table_that_is_half_filled_is_filled_anew() {
+    let site = Site::postgres();
+    filled(&site);
+    site.query(
+        "acme",
+        "UPDATE users SET preferences = (SELECT jsonb_object_agg(n, md5(users.id::text || n)) FROM generate_series(1, 150) n)",
+    );
+    create(&site, "acme", "");
+    let digest = |tenant: &str| {
+        site.value(tenant, "SELECT count(*) || ':' || sum(hashtextextended(u::text, 0)) || ':' || sum(length(preferences::text)) FROM users u")
+    };
+    let wanted = digest("acme");
+    assert!(wanted.rsplit(':').next().and_then(|size| size.parse().ok()) > Some(33 << 20), "{wanted}");
+    let took = run(&site, "backup restore acme --tenant first").code(0).took;
+    assert_eq!(digest("first"), wanted);
+    let mut killed = 0;
+    for moment in 0..often(4, 12) {
+        let before = words::newest_run(&site);
+        let copy = format!("copy{moment}");
+        let restore = site.spawn(["backup", "restore", "acme", "--tenant", &copy, "--yes"]);
+        killed += u32::from(restore.kill_after(took.mul_f64(place(moment, often(4, 12)))));
+        words::let_leases_expire(&site);
+        match words::newest_run(&site).filter(|run| Some(run) != before.as_ref()) {
+            Some(run) if !words::is_done(&site, &run) => drop(site.fixtool(["op", "resume", &run, "--yes"]).code(0)),
+            Some(_) => {}
+            None => drop(run(&site, &format!("backup restore acme --tenant {copy}")).code(0)),
+        }
+        assert_eq!(digest(&copy), wanted, "moment {moment}");
+    }
+    assert!(killed > 0, "one of the runs was killed in the middle");
+}
+
 on_both_engines!(
     a_backup_that_is_killed_is_not_listed_and_made_again,
     what_a_killed_run_left_is_used_again,

@@ -239,8 +239,14 @@ async fn held_and_exchanged(writer: &dyn Writer, here: &Namespace, model: &Model
     let (out, given) = tokio::sync::mpsc::channel(2);
     out.send(Refill::Lines(one.into())).await.unwrap();
     out.send(Refill::End).await.unwrap();
-    let spec =
-        RefillSpec { namespace: fresh.clone(), table: "a".into(), columns: of.columns, alone: true, checkpoint: None };
+    let spec = RefillSpec {
+        namespace: fresh.clone(),
+        table: "a".into(),
+        columns: of.columns,
+        written_by: None,
+        alone: true,
+        checkpoint: None,
+    };
     assert_eq!(writer.refill(&spec, given).await.unwrap(), 100);
     writer.finish_refill(&fresh, &stages, 2).await.unwrap();
     writer.exchange_namespaces(here, &fresh, &old).await.unwrap();

@@ -29,7 +29,14 @@ async fn bare(place: &Place, here: &Namespace, model: &Model) -> Stages {
 
 fn spec(here: &Namespace, model: &Model, table: &str) -> RefillSpec {
     let columns = what(model, table).columns;
-    RefillSpec { namespace: here.clone(), table: table.to_owned(), columns, alone: true, checkpoint: None }
+    RefillSpec {
+        namespace: here.clone(),
+        table: table.to_owned(),
+        columns,
+        written_by: None,
+        alone: true,
+        checkpoint: None,
+    }
 }
 
 /// Sends a text in pieces that know nothing of lines.

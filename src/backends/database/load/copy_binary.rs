@@ -4,6 +4,7 @@
 //! Source: PostgreSQL documentation, `COPY`, section "Binary Format", and the receive functions of
 //! each type (`numeric_recv`, `array_recv`, `timestamptz_recv`, …).
 
+use crate::backends::database::calendar::{EPOCH_DAYS, EPOCH_MICROS};
 use crate::model::{LogicalType, Row, Value};
 
 /// Signature, flags, and length of the header's extension.
@@ -51,17 +52,26 @@ pub fn encode_row(row: &Row, wires: &[Wire], out: &mut Vec<u8>) {
     out.extend_from_slice(&short(wires.len()).to_be_bytes());
     for (value, wire) in row.iter().zip(wires) {
         if value.is_null() {
-            out.extend_from_slice(&(-1_i32).to_be_bytes());
-            continue;
-        }
-        let start = out.len();
-        out.extend_from_slice(&[0; 4]);
-        encode_value(value, *wire, out);
-        let length = long(out.len() - start - 4);
-        if let Some(place) = out.get_mut(start..start + 4) {
-            place.copy_from_slice(&length.to_be_bytes());
+            out.extend_from_slice(&NULL);
+        } else {
+            sized(out, |out| encode_value(value, *wire, out));
         }
     }
+}
+
+/// What stands in place of a length where there is no value.
+pub(super) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
+
+/// A value with its length before it.
+pub(super) fn sized<R>(out: &mut Vec<u8>, value: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let result = value(out);
+    let length = long(out.len() - start - 4);
+    if let Some(place) = out.get_mut(start..start + 4) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
+    result
 }
 
 /// A length that limits on records keep far below two gigabytes.
@@ -73,11 +83,8 @@ fn short(length: usize) -> i16 {
     i16::try_from(length).unwrap_or(i16::MAX)
 }
 
-/// Days and microseconds from 1970-01-01 to 2000-01-01, from which PostgreSQL counts.
-const EPOCH_DAYS: i32 = 10_957;
-const EPOCH_MICROS: i64 = 946_684_800_000_000;
-
-fn encode_value(value: &Value, wire: Wire, out: &mut Vec<u8>) {
+/// Appends a value.
+pub(super) fn encode_value(value: &Value, wire: Wire, out: &mut Vec<u8>) {
     match value {
         Value::Null => {}
         Value::Bool(of) => out.push(u8::from(*of)),
@@ -163,10 +170,9 @@ fn list(of: &[Option<String>], out: &mut Vec<u8>) {
     word(1);
     for element in of {
         match element {
-            None => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+            None => out.extend_from_slice(&NULL),
             Some(text) => {
-                out.extend_from_slice(&long(text.len()).to_be_bytes());
-                out.extend_from_slice(text.as_bytes());
+                sized(out, |out| out.extend_from_slice(text.as_bytes()));
             }
         }
     }

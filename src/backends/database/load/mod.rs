@@ -9,6 +9,7 @@
 
 pub mod copy_binary;
 mod copy_float;
+pub mod copy_lines;
 pub mod copy_text;
 pub(crate) mod parse_text;
 pub mod positions;

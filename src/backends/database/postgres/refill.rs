@@ -6,11 +6,14 @@ use tokio::sync::mpsc;
 
 use super::Postgres;
 use super::error::translate;
+use super::load::bare::wires;
 use super::load::checkpoint::{self, Place};
 use super::rows::{Unfinished, run};
 use crate::backends::database::ddl::Stages;
+use crate::backends::database::load::copy_binary;
+use crate::backends::database::load::copy_lines::{self, Lines};
 use crate::backends::database::quote::{identifier, list, literal, qualified};
-use crate::backends::database::refill::{Refill, RefillSpec, Tally, broken_off};
+use crate::backends::database::refill::{Refill, RefillSpec, Tally, broken_off, damaged};
 use crate::backends::database::{DatabaseError, own_tables};
 use crate::model::{Engine, Namespace};
 
@@ -49,7 +52,9 @@ impl Postgres {
         mut lines: mpsc::Receiver<Refill>,
     ) -> Result<u64, DatabaseError> {
         let table = qualified(&spec.namespace, &spec.table);
-        let mut options = "FORMAT text, ENCODING 'UTF8'".to_owned();
+        let mut binary = binary(connection, spec, &table).await?;
+        let format = if binary.is_some() { "binary" } else { "text" };
+        let mut options = format!("FORMAT {format}, ENCODING 'UTF8'");
         if spec.alone {
             run(connection, format!("TRUNCATE {table}")).await?;
             // Rows of a table that was emptied in the same transaction may be written as old ones:
@@ -62,13 +67,27 @@ impl Postgres {
         let statement = format!("COPY {table} ({}) FROM STDIN WITH ({options})", list("", &names));
         let mut copy = connection.copy_in_raw(&statement).await.map_err(translate)?;
         let mut tally = Tally::default();
+        let mut rows = Vec::new();
+        if binary.is_some() {
+            rows.extend_from_slice(copy_binary::HEADER);
+        }
         loop {
             match lines.recv().await {
                 Some(Refill::Lines(bytes)) => {
                     tally.push(&bytes);
                     // The driver copies what it sends: a whole part would be in memory twice.
                     for start in (0..bytes.len()).step_by(SENT) {
-                        copy.send(bytes.slice(start..bytes.len().min(start + SENT))).await.map_err(translate)?;
+                        let piece = bytes.slice(start..bytes.len().min(start + SENT));
+                        let Some(binary) = &mut binary else {
+                            copy.send(piece).await.map_err(translate)?;
+                            continue;
+                        };
+                        if let Err(wrong) = binary.encode(&piece, &mut rows) {
+                            copy.abort("a line is damaged").await.map_err(translate)?;
+                            return Err(damaged(Engine::Postgres, spec, &wrong));
+                        }
+                        copy.send(rows.as_slice()).await.map_err(translate)?;
+                        rows.clear();
                     }
                 }
                 Some(Refill::End) => break,
@@ -77,6 +96,10 @@ impl Postgres {
                     return Err(broken_off(Engine::Postgres, spec));
                 }
             }
+        }
+        if binary.is_some() {
+            rows.extend_from_slice(copy_binary::TRAILER);
+            copy.send(rows.as_slice()).await.map_err(translate)?;
         }
         let rows = copy.finish().await.map_err(translate)?;
         tally.prove(spec, Engine::Postgres, rows)
@@ -150,6 +173,18 @@ impl Postgres {
         }
         transaction.commit().await.map_err(translate)
     }
+}
+
+/// The lines as rows in binary, where they need no parsing.
+async fn binary(connection: &mut PgConnection, spec: &RefillSpec, table: &str) -> Result<Option<Lines>, DatabaseError> {
+    let known = spec.columns.iter().all(|(_, logical)| copy_lines::is_known(logical));
+    if !known || spec.written_by != Some(Engine::Postgres) {
+        return Ok(None);
+    }
+    let typed: Vec<_> = spec.columns.iter().map(|(name, logical)| (name.as_str(), logical)).collect();
+    let wires = wires(connection, table, &typed).await?;
+    let columns = |wires| spec.columns.iter().map(|(_, logical)| logical.clone()).zip::<Vec<_>>(wires).collect();
+    Ok(wires.map(|wires| Lines::of(columns(wires))))
 }
 
 /// Does several things at once, and stops at the first error.

@@ -22,7 +22,7 @@ use crate::backends::database::load::positions::Positions;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
 use crate::backends::database::quote::{list, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
-use crate::model::Engine;
+use crate::model::{Engine, LogicalType};
 
 /// Chunks of COPY text on their way to the server: enough to keep it busy, and no more.
 const CHUNKS_IN_FLIGHT: usize = 4;
@@ -95,6 +95,23 @@ async fn prepare(
 
 /// Binary where every column has to the letter the type that its values are encoded for.
 async fn encoding(connection: &mut PgConnection, spec: &LoadSpec, table: &str) -> Result<Encoding, DatabaseError> {
+    let known = spec.columns.iter().map(|name| Some((name.as_str(), &spec.definition.columns.get(name)?.logical)));
+    let typed: Option<Vec<_>> = known.collect();
+    let wires = wires(connection, table, &typed.unwrap_or_default()).await?;
+    let wires = wires.filter(|wires| wires.len() == spec.columns.len());
+    Ok(match wires {
+        Some(wires) => Encoding::CopyBinary { wires: wires.into() },
+        None => Encoding::CopyText { positions: false },
+    })
+}
+
+/// How values of these columns are written in binary; `None` unless each has to the letter the type for which that is
+/// known.
+pub async fn wires(
+    connection: &mut PgConnection,
+    table: &str,
+    columns: &[(&str, &LogicalType)],
+) -> Result<Option<Vec<copy_binary::Wire>>, DatabaseError> {
     let found: Vec<(String, i64)> = sqlx::query_as(
         "SELECT attname::text, atttypid::bigint FROM pg_catalog.pg_attribute \
          WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped",
@@ -103,15 +120,11 @@ async fn encoding(connection: &mut PgConnection, spec: &LoadSpec, table: &str) -
     .fetch_all(connection)
     .await
     .map_err(translate)?;
-    let wire = |name: &String| {
+    let wire = |(name, logical): &(&str, &LogicalType)| {
         let (_, oid) = found.iter().find(|(column, _)| column == name)?;
-        copy_binary::wire(&spec.definition.columns.get(name)?.logical, u32::try_from(*oid).ok()?)
+        copy_binary::wire(logical, u32::try_from(*oid).ok()?)
     };
-    let wires: Option<Vec<copy_binary::Wire>> = spec.columns.iter().map(wire).collect();
-    Ok(match wires {
-        Some(wires) => Encoding::CopyBinary { wires: wires.into() },
-        None => Encoding::CopyText { positions: false },
-    })
+    Ok(columns.iter().map(wire).collect())
 }
 
 /// Whether rows of the table lie in one file in the order in which they come, and nothing but
