@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use tokio::sync::OnceCell;
 
@@ -38,10 +39,13 @@ pub struct Session {
     pub site: Site,
 }
 
+/// So many tenants are looked up one by one; for more, all are read at once.
+const FEW: usize = 8;
+
 /// The site, as far as it is open.
 #[derive(Default)]
 pub struct Site {
-    options: Option<SiteOptions>,
+    options: OnceLock<SiteOptions>,
     reader: OnceCell<SiteReader>,
     writer: OnceCell<SiteWriter>,
 }
@@ -56,7 +60,7 @@ impl Session {
             console: self.console.clone(),
             signals: self.signals.clone(),
             identity: self.identity.clone(),
-            site: Site { options: Some(options), ..Site::default() },
+            site: Site { options: options.into(), ..Site::default() },
         }
     }
 
@@ -65,12 +69,13 @@ impl Session {
         place(&self.environment, typed)
     }
 
-    /// What makes up the site.
+    /// What makes up the site. All who ask share what is found out about its databases.
     pub fn site_options(&self) -> Result<SiteOptions, Fault> {
-        match &self.site.options {
-            Some(options) => Ok(options.clone()),
-            None => site_options(&self.settings, &self.environment),
+        if let Some(known) = self.site.options.get() {
+            return Ok(known.clone());
         }
+        let options = site_options(&self.settings, &self.environment)?;
+        Ok(self.site.options.get_or_init(|| options).clone())
     }
 
     /// The site for reading; it is opened at the first call.
@@ -91,7 +96,20 @@ impl Session {
         if selection.is_empty() {
             return Err(SelectionError::Empty.into());
         }
-        let all = self.reader().await?.catalog().tenants().await?;
+        let reader = self.reader().await?;
+        if let Some(ids) = selection.named().filter(|ids| ids.len() <= FEW) {
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids.iter().filter_map(|id| id.parse().ok()) {
+                found.extend(reader.catalog().tenant(&id).await?);
+            }
+            // Only who knows all of them can say what was meant.
+            if found.len() == ids.len() {
+                found.sort_by(|one, other| one.id.cmp(&other.id));
+                found.dedup_by(|one, other| one.id == other.id);
+                return Ok(selection.pick(&found)?.into_iter().cloned().collect());
+            }
+        }
+        let all = reader.catalog().tenants().await?;
         Ok(selection.pick(&all)?.into_iter().cloned().collect())
     }
 

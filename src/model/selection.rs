@@ -94,6 +94,12 @@ impl Selection {
         }
     }
 
+    /// The ids when all that are meant are among those that are named in full.
+    pub fn named(&self) -> Option<&[String]> {
+        let exact = !self.all && !self.ids.is_empty() && !self.ids.iter().any(|id| is_glob(id));
+        exact.then_some(&self.ids)
+    }
+
     /// Whether this tenant is meant.
     pub fn matches(&self, tenant: &TenantRecord) -> bool {
         let id = tenant.id.as_str();
@@ -255,6 +261,14 @@ mod tests {
         assert_eq!(by_id(&["acme*"]).single(), None);
         assert_eq!(by_id(&["acme", "globex"]).single(), None);
         assert_eq!(Selection { all: true, ..by_id(&["acme"]) }.single(), None);
+    }
+
+    #[test]
+    fn ids_without_patterns_say_where_to_look() {
+        assert_eq!(by_id(&["acme", "globex"]).named().map(<[String]>::len), Some(2));
+        assert_eq!(by_id(&["acme", "glo*"]).named(), None);
+        assert_eq!(by_id(&[]).named(), None);
+        assert_eq!(Selection { all: true, ..by_id(&["acme"]) }.named(), None);
     }
 
     #[test]

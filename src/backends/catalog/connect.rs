@@ -24,22 +24,29 @@ pub(super) async fn postgres(
     access: Access,
     limits: &Limits,
 ) -> Result<Catalog, CatalogError> {
+    // Each question is short. The driver gives a connection back in a task of its own, and whoever asks right behind
+    // the last one would open another: that takes longer than all questions of a small command.
+    let alone = Limits { pool_size: 1, ..limits.clone() };
+    let limits = if access == Access::ReadOnly { &alone } else { limits };
     let database = Postgres::connect(address, access, limits).await?;
     let (pool, pooled) = database.pool();
     let pool = pool.clone();
-    let exists = migrations::exists_on_postgres(&pool).await?;
-    let mut site_id = identity::of_database(&pool, address).await;
+    let mut first = pool.acquire().await?;
+    let exists = migrations::exists_on_postgres(&mut *first).await?;
+    // Once there is a stored identity, it is the one that counts.
+    let mut site_id = if exists { String::new() } else { identity::of_database(&mut first, address).await };
     let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
     let read = OnceCell::new();
     let mut write = None;
     if access == Access::ReadWrite {
-        migrations::migrate_postgres(&pool, &site_id).await?;
+        migrations::migrate_postgres(&mut first, &site_id).await?;
         write = Some(connection.clone());
     }
     if exists || access == Access::ReadWrite {
-        site_id = migrations::check(&connection).await?;
+        site_id = migrations::check_on_postgres(&mut first).await?;
         read.get_or_init(|| async { connection }).await;
     }
+    drop(first);
     let appender = write.clone().map(|write| Appender::start(write, Engine::Postgres));
     let source = Source::Postgres(pool);
     let inner =

@@ -15,10 +15,10 @@ pub(super) fn of_file(file: &Path) -> String {
 }
 
 /// The identity of a site whose catalog would be in this database.
-pub(super) async fn of_database(pool: &sqlx::PgPool, address: &PostgresAddress) -> String {
+pub(super) async fn of_database(connection: &mut sqlx::PgConnection, address: &PostgresAddress) -> String {
     let sql = "SELECT c.system_identifier::text || '/' || d.oid::text \
                FROM pg_control_system() c, pg_database d WHERE d.datname = current_database()";
-    match sqlx::query_scalar::<_, String>(sql).fetch_one(pool).await {
+    match sqlx::query_scalar::<_, String>(sql).fetch_one(connection).await {
         Ok(text) => digest("postgres", &text),
         Err(error) => {
             // Some services hide the system identifier; the address is the next best thing.

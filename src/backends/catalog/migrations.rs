@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, Statement};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgExecutor, SqlitePool};
 
 use super::{CatalogError, entity, now};
 
@@ -46,8 +46,8 @@ impl Migration {
 }
 
 /// Whether the catalog exists.
-pub(super) async fn exists_on_postgres(pool: &PgPool) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar("SELECT to_regclass('fixtool.migration') IS NOT NULL").fetch_one(pool).await?)
+pub(super) async fn exists_on_postgres(at: impl PgExecutor<'_>) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar("SELECT to_regclass('fixtool.migration') IS NOT NULL").fetch_one(at).await?)
 }
 
 /// Whether the file is a catalog, and not one that somebody is about to make.
@@ -66,11 +66,27 @@ pub(super) async fn check(connection: &DatabaseConnection) -> Result<String, Cat
     for row in rows {
         applied.push((row.try_get::<i32>("", "number")?, row.try_get::<String>("", "checksum")?));
     }
-    if let Some(next) = pending(&applied)?.first() {
-        return Err(CatalogError::Outdated { found: next.number - 1, known: last() });
-    }
+    up_to_date(&applied)?;
     let site = entity::site::Entity::find().one(connection).await?;
-    site.map(|site| site.site_id).ok_or_else(|| CatalogError::Damaged("the site has no identity".to_owned()))
+    site.map(|site| site.site_id).ok_or_else(without_identity)
+}
+
+/// The same on one connection to PostgreSQL, before anybody else has one.
+pub(super) async fn check_on_postgres(connection: &mut PgConnection) -> Result<String, CatalogError> {
+    up_to_date(&applied_on_postgres(&mut *connection).await?)?;
+    let stored = sqlx::query_scalar("SELECT site_id FROM fixtool.site").fetch_optional(connection).await?;
+    stored.ok_or_else(without_identity)
+}
+
+fn up_to_date(applied: &[(i32, String)]) -> Result<(), CatalogError> {
+    match pending(applied)?.first() {
+        Some(next) => Err(CatalogError::Outdated { found: next.number - 1, known: last() }),
+        None => Ok(()),
+    }
+}
+
+fn without_identity() -> CatalogError {
+    CatalogError::Damaged("the site has no identity".to_owned())
 }
 
 /// The migrations that are still to be applied.
@@ -90,12 +106,11 @@ fn last() -> i32 {
 }
 
 /// Makes the schema and brings it up to date, in one transaction.
-pub(super) async fn migrate_postgres(pool: &PgPool, site_id: &str) -> Result<(), CatalogError> {
-    if exists_on_postgres(pool).await? && pending(&applied_on_postgres(&mut *pool.acquire().await?).await?)?.is_empty()
-    {
+pub(super) async fn migrate_postgres(connection: &mut PgConnection, site_id: &str) -> Result<(), CatalogError> {
+    if exists_on_postgres(&mut *connection).await? && pending(&applied_on_postgres(connection).await?)?.is_empty() {
         return Ok(());
     }
-    let mut transaction = pool.begin().await?;
+    let mut transaction = connection.begin().await?;
     sqlx::raw_sql(GUARD).execute(&mut *transaction).await?;
     let made: bool =
         sqlx::query_scalar("SELECT to_regnamespace('fixtool') IS NOT NULL").fetch_one(&mut *transaction).await?;

@@ -11,7 +11,7 @@ use crate::model::{Model, TenantRecord, fingerprint};
 use crate::snapshots::manifest::{Content, Scope};
 use crate::snapshots::pins::{Hold, Pin};
 use crate::snapshots::room::{Checks, Room};
-use crate::snapshots::take::{Take, Taken, Watch, take};
+use crate::snapshots::take::{READERS, Take, Taken, Watch, take};
 use crate::snapshots::vault::Vault;
 use crate::snapshots::{Codec, Instant, Keys, Manifest, SnapshotId};
 
@@ -70,6 +70,7 @@ impl Keeping<'_> {
         let beyond = Beyond::read(self.site.catalog(), &*database, self.tenant).await?;
         let reader = database.clone().as_reader();
         let taking = Take {
+            readers: READERS,
             database: &*reader,
             store: Arc::new(vault.repository().clone()),
             tenant: self.tenant,

@@ -54,6 +54,8 @@ pub struct Take<'a> {
     pub credentials: BTreeMap<String, String>,
     /// Words to keep it by.
     pub tags: BTreeSet<String>,
+    /// Readers side by side at most.
+    pub readers: usize,
     /// Who is told, and asked whether to go on.
     pub watch: Arc<dyn Watch>,
 }
@@ -70,7 +72,7 @@ pub struct Taken {
 }
 
 /// Readers side by side: more of them keep a server busier than those who work on it will like.
-const READERS: usize = 2;
+pub const READERS: usize = 2;
 
 /// Pieces beyond those that are read: while one is packed and stored, every reader has another one.
 const AHEAD: usize = 1;
@@ -83,7 +85,7 @@ pub async fn take(take: &Take<'_>) -> Result<Option<Taken>, SnapshotError> {
     let tables = wanted(take)?;
     let mut locked = tables.clone();
     locked.extend(configuration::TABLES.iter().map(|(name, _)| (*name).to_owned()));
-    let moment = take.database.instant(&take.tenant.namespace, &locked, READERS).await?;
+    let moment = take.database.instant(&take.tenant.namespace, &locked, take.readers).await?;
     let taken = at(take, &moment, &tables).await;
     moment.close().await;
     taken

@@ -185,6 +185,7 @@ async fn archived(place: &Place, here: &Namespace, model: &Model, path: &Path) {
     let store = Arc::new(ArchiveStore::new(ArchiveWriter::create(path, format).unwrap()));
     let reader = place.writer.clone().as_reader();
     let all = Take {
+        readers: 2,
         database: &*reader,
         store: Arc::new(store.clone()),
         tenant: &record(here),

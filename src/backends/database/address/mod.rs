@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::postgres::Known;
 use crate::model::Engine;
 
 mod postgres;
@@ -41,6 +42,8 @@ pub struct PostgresAddress {
     pub ssl_cert: Option<PathBuf>,
     /// File with the key of the client's certificate.
     pub ssl_key: Option<PathBuf>,
+    /// What the first session found out there. Clones of the address share it.
+    pub(super) known: Known,
 }
 
 /// `sslmode` with libpq's meanings.
@@ -131,6 +134,7 @@ impl Address {
             && address.password.is_none()
         {
             address.password = password;
+            address.known = Known::default();
         }
         self
     }

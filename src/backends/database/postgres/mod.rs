@@ -30,6 +30,7 @@ use super::{Access, Capabilities, DatabaseError};
 
 pub(crate) use error::translate;
 pub use introspect::queries as introspect_queries;
+pub(super) use probe::Known;
 
 /// One database of a PostgreSQL server. Clones share the pool.
 #[derive(Debug, Clone)]
@@ -42,11 +43,11 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Connects, and probes what the server can do.
+    /// Connects. The first session at an address probes what the server can do.
     pub async fn connect(address: &PostgresAddress, access: Access, limits: &Limits) -> Result<Self, DatabaseError> {
         let wear = Arc::new(session::Wear::new(limits.pool_size));
         let (pool, capabilities) = probe::connect(address, access, limits, &wear).await?;
-        Ok(Self { pool, access, limits: limits.clone(), capabilities: Arc::new(capabilities), wear })
+        Ok(Self { pool, access, limits: limits.clone(), capabilities, wear })
     }
 
     /// The pool, for the catalog, and whether a pooler in transaction mode stands behind it.

@@ -1,9 +1,11 @@
 //! Connects, and finds out what stands at the other end.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+use tokio::sync::OnceCell;
 
 use super::session::Wear;
 use super::translate;
@@ -15,19 +17,40 @@ use crate::model::Engine;
 /// Oldest server that fixtool works with.
 const OLDEST: u32 = 130_000;
 
-/// Probes the server, and opens the pool.
+/// What is known of the server at an address, as soon as somebody asked. It says nothing about where that is.
+#[derive(Clone, Default)]
+pub struct Known(Arc<OnceCell<Found>>);
+
+impl PartialEq for Known {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Known {}
+
+/// What the probe found.
+struct Found {
+    /// The options that the server accepted.
+    options: PgConnectOptions,
+    /// Whether it accepts the one that makes a session read-only.
+    takes_read_only: bool,
+    capabilities: Arc<Capabilities>,
+}
+
+/// Probes the server unless that was done, and opens the pool.
 pub(super) async fn connect(
     address: &PostgresAddress,
     access: Access,
     limits: &Limits,
     wear: &Arc<Wear>,
-) -> Result<(PgPool, Capabilities), DatabaseError> {
-    let Answer { mut connection, mut options, refused } = answering(address, access, limits).await?;
-    let mut capabilities = capabilities(&mut connection).await?;
-    capabilities.transaction_pooler = refused || shares_backends(&mut connection, &options, limits).await?;
-    // The pool opens its own; a failure to say goodbye changes nothing.
-    let _ = connection.close().await;
-    if capabilities.transaction_pooler {
+) -> Result<(PgPool, Arc<Capabilities>), DatabaseError> {
+    let found = address.known.0.get_or_try_init(|| probe(address, limits)).await?;
+    let mut options = found.options.clone();
+    if access == Access::ReadOnly && found.takes_read_only {
+        options = options.options([READ_ONLY]);
+    }
+    if found.capabilities.transaction_pooler {
         // A statement prepared under a name may be another client's by the next transaction.
         options = options.statement_cache_capacity(0);
     }
@@ -40,33 +63,25 @@ pub(super) async fn connect(
             Box::pin(async move { Ok(!worn) })
         })
         .connect_lazy_with(options);
-    Ok((pool, capabilities))
+    Ok((pool, Arc::clone(&found.capabilities)))
 }
 
-/// A server that let us in.
-struct Answer {
-    connection: PgConnection,
-    /// The options that it accepted.
-    options: PgConnectOptions,
-    /// Whether it refused a startup parameter, as only a pooler does.
-    refused: bool,
-}
+/// A second lock on the door: each transaction of a session that only reads says so for itself, too.
+const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
 
-/// Connects in the ways that the address allows, one after the other.
-async fn answering(address: &PostgresAddress, access: Access, limits: &Limits) -> Result<Answer, DatabaseError> {
+/// Connects in the ways that the address allows, one after the other, and looks around.
+async fn probe(address: &PostgresAddress, limits: &Limits) -> Result<Found, DatabaseError> {
     let mut last = None;
     let mut refused = false;
     let modes = ssl_modes(address);
     let mut remaining = modes.iter();
     let mut mode = remaining.next();
     while let Some(ssl) = mode {
-        let mut options = options(address, *ssl);
-        if access == Access::ReadOnly && !refused {
-            // A second lock on the door: each transaction says READ ONLY for itself, too.
-            options = options.options([("default_transaction_read_only", "on")]);
-        }
-        match open(&options, limits).await {
-            Ok(connection) => return Ok(Answer { connection, options, refused }),
+        let options = options(address, *ssl);
+        let locked = if refused { options.clone() } else { options.clone().options([READ_ONLY]) };
+        let since = Instant::now();
+        match open(&locked, limits).await {
+            Ok(connection) => return look_around((connection, since), (options, locked, refused), limits).await,
             Err(error) if !refused && is_refused_parameter(&error) => refused = true,
             Err(error) => {
                 last.get_or_insert(error);
@@ -81,6 +96,19 @@ async fn answering(address: &PostgresAddress, access: Access, limits: &Limits) -
         error.message = format!("{} does not answer: {}", place(address), error.message);
     }
     Err(error)
+}
+
+async fn look_around(
+    (mut connection, since): (PgConnection, Instant),
+    (options, locked, refused): (PgConnectOptions, PgConnectOptions, bool),
+    limits: &Limits,
+) -> Result<Found, DatabaseError> {
+    let (mut capabilities, alone) = capabilities(&mut connection, since).await?;
+    // Only a pooler refuses a startup parameter.
+    capabilities.transaction_pooler = refused || !alone && shares_backends(&mut connection, &locked, limits).await?;
+    // The pool opens its own; a failure to say goodbye changes nothing.
+    let _ = connection.close().await;
+    Ok(Found { options, takes_read_only: !refused, capabilities: Arc::new(capabilities) })
 }
 
 /// Host and port, as a person would look for them.
@@ -161,14 +189,19 @@ fn options(address: &PostgresAddress, ssl: PgSslMode) -> PgConnectOptions {
     options
 }
 
-async fn capabilities(connection: &mut PgConnection) -> Result<Capabilities, DatabaseError> {
+/// What the server can do, and whether its process is for certain ours alone: it knows what only we asked for, and was
+/// not there before we came. A pooler passes no such wish on, and most of its processes are older than its clients.
+async fn capabilities(connection: &mut PgConnection, since: Instant) -> Result<(Capabilities, bool), DatabaseError> {
     let row = sqlx::raw_sql(
         "SELECT pg_catalog.current_setting('server_version'), \
                 pg_catalog.current_setting('server_version_num')::int, \
                 EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus'), \
                 pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), \
                 (SELECT rolsuper OR rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user), \
-                COALESCE((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()), false)",
+                COALESCE((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()), false), \
+                pg_catalog.current_setting('default_transaction_read_only')::bool, \
+                COALESCE((SELECT extract(epoch FROM pg_catalog.clock_timestamp() - backend_start)::float8 \
+                          FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())), 'infinity')",
     )
     .fetch_one(&mut *connection)
     .await
@@ -185,6 +218,8 @@ async fn capabilities(connection: &mut PgConnection) -> Result<Capabilities, Dat
         may_create_namespaces: flag(3)?,
         may_create_roles: flag(4)?,
     };
+    let age: f64 = row.try_get(7).map_err(translate)?;
+    let alone = flag(6)? && age <= since.elapsed().as_secs_f64();
     if capabilities.version_number < OLDEST {
         return Err(DatabaseError::new(
             Engine::Postgres,
@@ -193,7 +228,7 @@ async fn capabilities(connection: &mut PgConnection) -> Result<Capabilities, Dat
         )
         .with_help("fixtool works with PostgreSQL 13 to 18"));
     }
-    Ok(capabilities)
+    Ok((capabilities, alone))
 }
 
 /// Whether two connections that are open at once meet the same backend, or one meets two: a pooler

@@ -17,6 +17,33 @@ use crate::model::{Checkpoint, Engine, LogicalType, Model, Namespace, Row, Value
 /// What PostgreSQL answers where a table is not there.
 const UNDEFINED_TABLE: &str = "42P01";
 
+/// Tables that one statement counts.
+const TABLES_AT_ONCE: usize = 100;
+
+fn is_missing(error: &DatabaseError) -> bool {
+    error.code.as_deref() == Some(UNDEFINED_TABLE)
+}
+
+impl Postgres {
+    async fn stats_of(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError> {
+        let one = |(place, table): (usize, &String)| {
+            let name = qualified(namespace, table);
+            let size = format!("pg_catalog.pg_total_relation_size({}::regclass)", literal(&name));
+            format!("SELECT {place}::int8 AS place, pg_catalog.count(*), {size} FROM {name}")
+        };
+        let counts: Vec<String> = tables.iter().enumerate().map(one).collect();
+        let sql = format!("{} ORDER BY place", counts.join(" UNION ALL "));
+        let mut transaction = self.begin(namespace).await?;
+        let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *transaction).await.map_err(translate)?;
+        transaction.rollback().await.map_err(translate)?;
+        let stats = tables.iter().zip(&rows).map(|(table, row)| {
+            let number = |at: usize| row.try_get::<i64, _>(at).map(i64::unsigned_abs).map_err(translate);
+            Ok(TableStats { table: table.clone(), rows: number(1)?, bytes: number(2)? })
+        });
+        stats.collect()
+    }
+}
+
 #[async_trait]
 impl Reader for Postgres {
     fn engine(&self) -> Engine {
@@ -44,25 +71,19 @@ impl Reader for Postgres {
 
     async fn table_stats(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError> {
         let mut stats = Vec::with_capacity(tables.len());
-        for table in tables {
-            let mut transaction = self.begin(namespace).await?;
-            let name = qualified(namespace, table);
-            let sql =
-                format!("SELECT count(*), pg_catalog.pg_total_relation_size({}::regclass) FROM {name}", literal(&name));
-            match sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *transaction).await.map_err(translate) {
-                Ok(row) => {
-                    let (rows, bytes): (i64, i64) =
-                        (row.try_get(0).map_err(translate)?, row.try_get(1).map_err(translate)?);
-                    stats.push(TableStats {
-                        table: table.clone(),
-                        rows: rows.unsigned_abs(),
-                        bytes: bytes.unsigned_abs(),
-                    });
+        for some in tables.chunks(TABLES_AT_ONCE) {
+            match self.stats_of(namespace, some).await {
+                // One of them does not exist: the others do not tell which.
+                Err(error) if is_missing(&error) => {
+                    for table in some {
+                        match self.stats_of(namespace, std::slice::from_ref(table)).await {
+                            Err(error) if is_missing(&error) => {}
+                            found => stats.extend(found?),
+                        }
+                    }
                 }
-                Err(error) if error.code.as_deref() == Some(UNDEFINED_TABLE) => {}
-                Err(error) => return Err(error),
+                found => stats.extend(found?),
             }
-            transaction.rollback().await.map_err(translate)?;
         }
         Ok(stats)
     }
@@ -122,7 +143,7 @@ impl Reader for Postgres {
         let read = checkpoint::read(&mut transaction, &checkpoint::Place { namespace, run, step }).await;
         transaction.rollback().await.map_err(translate)?;
         match read {
-            Err(error) if error.code.as_deref() == Some(UNDEFINED_TABLE) => Ok(None),
+            Err(error) if is_missing(&error) => Ok(None),
             other => other,
         }
     }

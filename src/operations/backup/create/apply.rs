@@ -14,7 +14,7 @@ use crate::snapshots::files;
 use crate::snapshots::layout;
 use crate::snapshots::manifest::{Content, Manifest, Scope};
 use crate::snapshots::part_store::{ArchiveStore, PartStore};
-use crate::snapshots::take::{Take, Taken, take};
+use crate::snapshots::take::{READERS, Take, Taken, take};
 use crate::snapshots::vault::Vault;
 use crate::snapshots::{Keys, Packing, SnapshotId};
 
@@ -27,10 +27,19 @@ pub(super) async fn perform(
     let vault = Vault::open(site.backups()).await?;
     let tenant = site.tenant(&request.id).await?;
     match action {
-        Action::Store { sealed, parent, .. } => {
+        Action::Store { sealed, parent, rows, bytes, .. } => {
             let packing = vault.packing(&tenant.id, request.codec, *sealed).await?;
             let keys = vault.keys(&tenant.id).await?;
-            let storing = Storing { request, site, step, vault: &vault, tenant: &tenant, packing, keys };
+            let storing = Storing {
+                request,
+                site,
+                step,
+                vault: &vault,
+                tenant: &tenant,
+                packing,
+                keys,
+                readers: readers(*rows, *bytes),
+            };
             match &request.archive {
                 None => storing.in_repository(parent.as_ref()).await,
                 Some(archive) => storing.in_archive(archive).await,
@@ -73,6 +82,15 @@ struct Storing<'a> {
     tenant: &'a TenantRecord,
     packing: Packing,
     keys: Keys,
+    readers: usize,
+}
+
+/// One reader is through a small tenant before a second one is connected.
+fn readers(rows: u64, bytes: u64) -> usize {
+    const FEW_ROWS: u64 = 20_000;
+    const FEW_BYTES: u64 = 4 << 20;
+    // Some engines cannot tell the bytes, and none tells those of partitions.
+    if rows < FEW_ROWS && (1..FEW_BYTES).contains(&bytes) { 1 } else { READERS }
 }
 
 impl Storing<'_> {
@@ -166,6 +184,7 @@ impl Storing<'_> {
             keys: self.keys.clone(),
             credentials: self.credentials().await?,
             tags,
+            readers: self.readers,
             watch: Arc::new(self.step.clone()),
         };
         self.step.set_done(0);
