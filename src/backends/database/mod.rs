@@ -115,6 +115,11 @@ pub trait Reader: Send + Sync {
     /// Rows and bytes of these tables; those that do not exist are left out.
     async fn table_stats(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError>;
 
+    /// The same, as far as it is known without reading the tables: rows may be what the server last estimated.
+    async fn table_sizes(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError> {
+        self.table_stats(namespace, tables).await
+    }
+
     /// The condensed state of a table's content.
     async fn table_mark(&self, namespace: &Namespace, table: &str) -> Result<TableMark, DatabaseError>;
 

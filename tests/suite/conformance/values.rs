@@ -136,6 +136,14 @@ async fn an_early_end_of_a_select_harms_nobody(place: Place) {
     assert_eq!(stats.len(), 1);
     assert_eq!(stats[0].rows, 50_000);
     assert!(stats[0].bytes > 500_000, "{}", stats[0].bytes);
+    let sizes = place.writer.table_sizes(&here, &tables).await.unwrap();
+    assert_eq!(sizes.iter().map(|table| table.table.as_str()).collect::<Vec<_>>(), ["wide"]);
+    assert_eq!(sizes[0].bytes, stats[0].bytes);
+    // An estimate at least, once the server looked.
+    if place.folder().is_none() {
+        place.writer.execute(&here, &["ANALYZE tenant_a.wide".to_owned()]).await.unwrap();
+    }
+    assert_eq!(place.writer.table_sizes(&here, &tables).await.unwrap()[0].rows, 50_000);
 }
 
 async fn a_query_tells_its_columns(place: Place) {

@@ -88,6 +88,26 @@ impl Reader for Postgres {
         Ok(stats)
     }
 
+    async fn table_sizes(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError> {
+        let names: Vec<String> = tables.iter().map(|table| qualified(namespace, table)).collect();
+        let mut transaction = self.begin(namespace).await?;
+        let found: Vec<(i64, i64, i64)> = sqlx::query_as(
+            "SELECT w.place, pg_catalog.pg_total_relation_size(c.oid), GREATEST(c.reltuples, 0)::int8 \
+             FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS w (name, place) \
+             JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(w.name) ORDER BY w.place",
+        )
+        .bind(&names)
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(translate)?;
+        transaction.rollback().await.map_err(translate)?;
+        let of = |(place, bytes, rows): (i64, i64, i64)| {
+            let table = tables.get(usize::try_from(place).ok()?.checked_sub(1)?)?;
+            Some(TableStats { table: table.clone(), rows: rows.unsigned_abs(), bytes: bytes.unsigned_abs() })
+        };
+        Ok(found.into_iter().filter_map(of).collect())
+    }
+
     async fn table_mark(&self, namespace: &Namespace, table: &str) -> Result<TableMark, DatabaseError> {
         let mut transaction = self.begin(namespace).await?;
         let sql = format!(

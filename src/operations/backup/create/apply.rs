@@ -27,7 +27,7 @@ pub(super) async fn perform(
     let vault = Vault::open(site.backups()).await?;
     let tenant = site.tenant(&request.id).await?;
     match action {
-        Action::Store { sealed, parent, rows, bytes, .. } => {
+        Action::Store { sealed, parent, bytes, .. } => {
             let packing = vault.packing(&tenant.id, request.codec, *sealed).await?;
             let keys = vault.keys(&tenant.id).await?;
             let storing = Storing {
@@ -38,7 +38,7 @@ pub(super) async fn perform(
                 tenant: &tenant,
                 packing,
                 keys,
-                readers: readers(*rows, *bytes),
+                readers: readers(*bytes),
             };
             match &request.archive {
                 None => storing.in_repository(parent.as_ref()).await,
@@ -86,11 +86,10 @@ struct Storing<'a> {
 }
 
 /// One reader is through a small tenant before a second one is connected.
-fn readers(rows: u64, bytes: u64) -> usize {
-    const FEW_ROWS: u64 = 20_000;
-    const FEW_BYTES: u64 = 4 << 20;
-    // Some engines cannot tell the bytes, and none tells those of partitions.
-    if rows < FEW_ROWS && (1..FEW_BYTES).contains(&bytes) { 1 } else { READERS }
+fn readers(bytes: u64) -> usize {
+    const FEW: u64 = 4 << 20;
+    // Not every engine can tell.
+    if (1..FEW).contains(&bytes) { 1 } else { READERS }
 }
 
 impl Storing<'_> {

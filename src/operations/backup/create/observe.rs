@@ -77,7 +77,8 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
         return Err(crate::snapshots::SnapshotError::UnknownTable { table: unknown.clone() }.into());
     }
     let names: Vec<String> = model.tables.keys().filter(wanted).cloned().collect();
-    let tables = database.table_stats(&tenant.namespace, &names).await?;
+    // To count the rows of a large tenant takes a twentieth of the time of its backup.
+    let tables = database.table_sizes(&tenant.namespace, &names).await?;
     let options = reader.backups();
     // Whether a place answers is seen when the snapshot is made: it is worth having without its copy, too.
     for location in &request.copies {
