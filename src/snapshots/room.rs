@@ -49,18 +49,38 @@ impl Room<'_> {
         Ok(())
     }
 
-    /// Gives one table its keys and indexes as soon as it has its rows, where different tables may get them side by
-    /// side; elsewhere [`finish`](Self::finish) does it.
+    /// Gives one table its keys as soon as it has its rows, where different tables may get them side by side; elsewhere
+    /// [`finish`](Self::finish) does it. Meanwhile nobody reads the table.
     ///
     /// # Errors
     /// When the database fails, or the rows do not keep to a key.
-    pub async fn index(&self, table: &str) -> Result<(), SnapshotError> {
+    pub async fn key(&self, table: &str) -> Result<(), SnapshotError> {
         if self.database.engine() == Engine::Postgres {
-            let mut stages = Stages { foreign: Vec::new(), ..self.stages()? };
-            stages.keys.retain(|(name, _)| name == table);
+            let (keys, _) = self.keys_and_indexes(table)?;
+            // One after the other, as foreign keys are built; statistics wait for the indexes.
+            let stages = Stages { foreign: keys, ..Stages::default() };
             self.database.finish_refill(self.namespace, &stages, 1).await?;
         }
         Ok(())
+    }
+
+    /// Gives one table that has its keys its other indexes and its statistics. Meanwhile it may be read.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn index(&self, table: &str) -> Result<(), SnapshotError> {
+        if self.database.engine() == Engine::Postgres {
+            let (_, indexes) = self.keys_and_indexes(table)?;
+            let stages = Stages { keys: vec![(table.to_owned(), indexes)], ..Stages::default() };
+            self.database.finish_refill(self.namespace, &stages, 1).await?;
+        }
+        Ok(())
+    }
+
+    /// The statements that lock a table, and those that let it be read.
+    fn keys_and_indexes(&self, table: &str) -> Result<(Vec<String>, Vec<String>), SnapshotError> {
+        let all = self.stages()?.keys.into_iter().filter(|(name, _)| name == table).flat_map(|(_, all)| all);
+        Ok(all.partition(|statement| !statement.starts_with("CREATE INDEX ")))
     }
 
     /// Gives tables that have their keys and indexes already their foreign keys.
