@@ -8,9 +8,11 @@ use std::process::{Command, Stdio};
 use crate::support::{Engine, Site, backups, often, on_both_engines, words};
 use backups::{assert_same, contents, create, run};
 
-/// Writers, and snapshots that are taken meanwhile. On SQLite one writes at a time, and the others wait.
-fn crowd(site: &Site) -> (u32, u32) {
-    if site.engine() == Engine::Postgres { (12, often(8, 50)) } else { (4, often(5, 10)) }
+const WRITERS: u32 = 12;
+
+/// Snapshots that are taken while they write. On SQLite one writes at a time, and the others wait.
+fn rounds(site: &Site) -> u32 {
+    if site.engine() == Engine::Postgres { often(8, 50) } else { often(5, 50) }
 }
 
 /// One of the writers: each of its transactions moves a mark from a user to a session, or back.
@@ -47,7 +49,7 @@ fn writer(site: &Site) -> Command {
         }
         Engine::Sqlite => {
             let mut command = Command::new("sqlite3");
-            command.args(["-batch", "-bail", "-cmd", ".timeout 60000"]).arg(site.tenant_file("acme"));
+            command.args(["-batch", "-bail", "-cmd", ".timeout 600000"]).arg(site.tenant_file("acme"));
             let moved = |from: u8, to: u8, status: &str, is: &str| {
                 format!(
                     "BEGIN IMMEDIATE;
@@ -80,10 +82,9 @@ fn conserved(site: &Site, tenant: &str) -> String {
 fn a_backup_under_writers_is_of_one_moment(site: &Site) {
     backups::tenant(site, "acme");
     let (wanted, before) = (conserved(site, "acme"), contents(site, "acme"));
-    let (writers, rounds) = crowd(site);
-    let mut writers: Vec<_> = (0..writers).map(|_| writer(site).spawn().expect("a writer")).collect();
+    let mut writers: Vec<_> = (0..WRITERS).map(|_| writer(site).spawn().expect("a writer")).collect();
     std::thread::sleep(std::time::Duration::from_millis(200));
-    let ids: Vec<String> = (0..rounds)
+    let ids: Vec<String> = (0..rounds(site))
         .map(|round| {
             let kind = if round % 5 == 0 { "full" } else { "incremental" };
             let line = format!("backup create --tenant acme --backup-type {kind} -o json");

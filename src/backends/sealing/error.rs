@@ -24,7 +24,10 @@ pub enum KeyError {
     #[error("the key file {} cannot be used: {reason}", path.display())]
     #[diagnostic(
         code(fixtool::key::file),
-        help("it must hold the lines that age-keygen writes, or an SSH key without a passphrase")
+        help(
+            "backup.identities and backup.recipients name such files; it must be there and hold the lines that age-keygen \
+             writes, or an SSH key without a passphrase"
+        )
     )]
     File {
         /// The file.
