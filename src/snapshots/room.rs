@@ -56,9 +56,8 @@ impl Room<'_> {
     /// When the database fails, or the rows do not keep to a key.
     pub async fn key(&self, table: &str) -> Result<(), SnapshotError> {
         if self.database.engine() == Engine::Postgres {
-            let (keys, _) = self.keys_and_indexes(table)?;
-            // One after the other, as foreign keys are built; statistics wait for the indexes.
-            let stages = Stages { foreign: keys, ..Stages::default() };
+            let keys = one(self.stages()?.keys, table);
+            let stages = Stages { keys, ..Stages::default() };
             self.database.finish_refill(self.namespace, &stages, 1).await?;
         }
         Ok(())
@@ -70,17 +69,11 @@ impl Room<'_> {
     /// When the database fails.
     pub async fn index(&self, table: &str) -> Result<(), SnapshotError> {
         if self.database.engine() == Engine::Postgres {
-            let (_, indexes) = self.keys_and_indexes(table)?;
-            let stages = Stages { keys: vec![(table.to_owned(), indexes)], ..Stages::default() };
+            let indexes = one(self.stages()?.indexes, table);
+            let stages = Stages { indexes, ..Stages::default() };
             self.database.finish_refill(self.namespace, &stages, 1).await?;
         }
         Ok(())
-    }
-
-    /// The statements that lock a table, and those that let it be read.
-    fn keys_and_indexes(&self, table: &str) -> Result<(Vec<String>, Vec<String>), SnapshotError> {
-        let all = self.stages()?.keys.into_iter().filter(|(name, _)| name == table).flat_map(|(_, all)| all);
-        Ok(all.partition(|statement| !statement.starts_with("CREATE INDEX ")))
     }
 
     /// Gives tables that have their keys and indexes already their foreign keys.
@@ -91,6 +84,7 @@ impl Room<'_> {
         let mut stages = self.stages()?;
         if self.database.engine() == Engine::Postgres {
             stages.keys.clear();
+            stages.indexes.clear();
         }
         Ok(self.database.finish_refill(self.namespace, &stages, 1).await?)
     }
@@ -102,6 +96,12 @@ impl Room<'_> {
     pub async fn finish(&self, at_once: usize) -> Result<(), SnapshotError> {
         Ok(self.database.finish_refill(self.namespace, &self.stages()?, at_once).await?)
     }
+}
+
+/// What belongs to one table.
+fn one(mut all: Vec<(String, Vec<String>)>, table: &str) -> Vec<(String, Vec<String>)> {
+    all.retain(|(name, _)| name == table);
+    all
 }
 
 /// Removes a namespace, and its roles if a site is named to which they belong. Tells whether it was there.

@@ -217,9 +217,9 @@ pub trait Writer: Reader {
     /// Fills a table with lines, in one transaction. See [`refill`].
     async fn refill(&self, spec: &RefillSpec, lines: mpsc::Receiver<Refill>) -> Result<u64, DatabaseError>;
 
-    /// Gives refilled tables their keys and indexes, then their foreign keys, each proved by the rows;
-    /// sets what counts by itself behind the last row, and gathers statistics. What is there already
-    /// is left as it is, so that an interrupted call can be made again.
+    /// Gives refilled tables their keys, then their indexes, then their foreign keys, each proved by the rows. For the
+    /// tables that get their indexes, it sets what counts by itself behind the last row and gathers statistics. What is
+    /// there already is left as it is, so that an interrupted call can be made again.
     async fn finish_refill(
         &self,
         namespace: &Namespace,

@@ -48,8 +48,8 @@ impl Target<'_> {
 
 /// Statements that create every table of the model in an empty namespace, in order.
 pub fn create(target: Target<'_>, model: &Model, render: RenderCheck<'_>) -> Result<Vec<String>, DatabaseError> {
-    let Stages { mut tables, keys, foreign } = stages(target, model, render)?;
-    tables.extend(keys.into_iter().flat_map(|(_, statements)| statements));
+    let Stages { mut tables, keys, indexes, foreign } = stages(target, model, render)?;
+    tables.extend(keys.into_iter().zip(indexes).flat_map(|((_, keys), (_, indexes))| [keys, indexes].concat()));
     tables.extend(foreign);
     Ok(tables)
 }
@@ -59,8 +59,11 @@ pub fn create(target: Target<'_>, model: &Model, render: RenderCheck<'_>) -> Res
 pub struct Stages {
     /// Tables without keys; they come first.
     pub tables: Vec<String>,
-    /// Each table's primary key, unique keys and indexes, which different tables may get side by side.
+    /// Each table's primary key and unique keys, which different tables may get side by side. Meanwhile nobody reads
+    /// the table.
     pub keys: Vec<(String, Vec<String>)>,
+    /// Each table's other indexes, which come after its keys. Meanwhile it may be read.
+    pub indexes: Vec<(String, Vec<String>)>,
     /// Foreign keys, when all other keys are there; none on SQLite, where they are part of the tables.
     pub foreign: Vec<String>,
 }
@@ -71,7 +74,9 @@ pub fn stages(target: Target<'_>, model: &Model, render: RenderCheck<'_>) -> Res
     let mut stages = Stages::default();
     for (name, table) in &model.tables {
         stages.tables.extend(create_table(target, (name, table), &mut names, render)?);
-        stages.keys.push((name.clone(), keys_and_indexes(target, name, table, &mut names)));
+        let (keys, indexes) = keys_and_indexes(target, name, table, &mut names);
+        stages.keys.push((name.clone(), keys));
+        stages.indexes.push((name.clone(), indexes));
         stages.foreign.extend(foreign_keys(target, name, table, &mut names));
     }
     Ok(stages)
@@ -166,8 +171,8 @@ fn sqlite_comment(rule: &str) -> String {
     format!("/* {RULE}{} */", json.replace("*/", "*\\/"))
 }
 
-/// Statements that give a table its keys and indexes.
-pub fn keys_and_indexes(target: Target<'_>, name: &str, table: &Table, names: &mut Names) -> Vec<String> {
+/// Statements that give a table its keys, and those that give it its other indexes.
+fn keys_and_indexes(target: Target<'_>, name: &str, table: &Table, names: &mut Names) -> (Vec<String>, Vec<String>) {
     let owner = target.table(name);
     let mut statements = Vec::new();
     let counted = |key: &[String]| {
@@ -189,11 +194,11 @@ pub fn keys_and_indexes(target: Target<'_>, name: &str, table: &Table, names: &m
             Engine::Sqlite => format!("CREATE UNIQUE INDEX {key} ON {owner} ({columns})"),
         });
     }
-    for index in &table.index {
+    let indexes = table.index.iter().map(|index| {
         let key = identifier(&names.give(Kind::Index, name, index));
-        statements.push(format!("CREATE INDEX {key} ON {owner} ({})", list("", index)));
-    }
-    statements
+        format!("CREATE INDEX {key} ON {owner} ({})", list("", index))
+    });
+    (statements, indexes.collect())
 }
 
 /// Statements that give a table its foreign keys; none on SQLite, where they are part of the table.

@@ -113,9 +113,12 @@ impl Postgres {
         at_once: usize,
     ) -> Result<(), DatabaseError> {
         let at_once = at_once.max(1);
-        let mut tables: Vec<String> = stages.keys.iter().map(|(table, _)| table.clone()).collect();
-        let keys: Vec<_> = stages.keys.iter().map(|(_, statements)| self.build(namespace, statements)).collect();
-        side_by_side(keys, at_once).await?;
+        for each in [&stages.keys, &stages.indexes] {
+            let built: Vec<_> = each.iter().map(|(_, statements)| self.build(namespace, statements)).collect();
+            side_by_side(built, at_once).await?;
+        }
+        // Statistics are wanted of what is finished.
+        let mut tables: Vec<String> = stages.indexes.iter().map(|(table, _)| table.clone()).collect();
         let analyze = |table: &String| format!("ANALYZE {}", qualified(namespace, table));
         let gather: Vec<_> = tables.iter().map(|table| self.execute_one(namespace, analyze(table))).collect();
         side_by_side(gather, at_once).await?;

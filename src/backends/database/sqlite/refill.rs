@@ -54,7 +54,8 @@ impl Sqlite {
         _at_once: usize,
     ) -> Result<(), DatabaseError> {
         let mut connection = self.unchecked(namespace).await?;
-        for statement in stages.keys.iter().flat_map(|(_, statements)| statements).chain(&stages.foreign) {
+        let built = stages.keys.iter().chain(&stages.indexes).flat_map(|(_, statements)| statements);
+        for statement in built.chain(&stages.foreign) {
             match run(&mut connection, statement).await {
                 Err(error) if error.message.contains("already exists") => {}
                 other => other?,
