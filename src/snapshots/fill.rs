@@ -1,10 +1,10 @@
 //! Sending the rows of a snapshot's table to a database, over one connection or over two.
 
 use std::slice::Iter;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, watch};
 
 use super::bring::{Bring, columns};
 use super::error::SnapshotError;
@@ -20,6 +20,10 @@ use crate::model::{Checkpoint, Engine};
 /// transaction with the emptying of their table need no second look by the server (`FREEZE`).
 const LARGE: u64 = 32 << 20;
 
+/// Parts that all lanes of the process together may have in memory beyond the one that each of them sends. A lane that
+/// has none may always read one: it never waits for another one's database.
+static AHEAD: Semaphore = Semaphore::const_new(1);
+
 /// A table with its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filled {
@@ -34,6 +38,36 @@ struct Lane<'a> {
     table: &'a TableEntry,
     parts: &'a Mutex<Iter<'a, PartRef>>,
     sense: &'a Sense,
+}
+
+/// The rows of a part, and the room that they take until they are sent.
+struct Held {
+    rows: Bytes,
+    _own: Option<OwnedSemaphorePermit>,
+    _ahead: Option<SemaphorePermit<'static>>,
+}
+
+impl Held {
+    /// Room for a part: the lane's own, or that which all share.
+    async fn room(own: &Arc<Semaphore>) -> Result<Self, SnapshotError> {
+        let closed = |error: tokio::sync::AcquireError| SnapshotError::damaged("a part", error.to_string());
+        let rows = Bytes::new();
+        tokio::select! {
+            biased;
+            own = Arc::clone(own).acquire_owned() => Ok(Self { rows, _own: Some(own.map_err(closed)?), _ahead: None }),
+            shared = AHEAD.acquire() => Ok(Self { rows, _own: None, _ahead: Some(shared.map_err(closed)?) }),
+        }
+    }
+
+    fn filled(self, rows: Bytes) -> Bytes {
+        Bytes::from_owner(Self { rows, ..self })
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.rows
+    }
 }
 
 /// When a lane may say that its lines were all.
@@ -136,17 +170,19 @@ impl Bring {
     async fn send(&self, lane: &Lane<'_>, sender: &mpsc::Sender<Refill>, last: Last) -> Result<Sent, SnapshotError> {
         let table = &lane.table.name;
         let mut sum = LineSum::default();
+        let own = Arc::new(Semaphore::new(1));
         loop {
             let part = lane.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
             let Some(part) = part else { break };
             if self.watch.stopped() {
                 return Ok(Sent::Stopped);
             }
-            // A part is read when there is room for it, so that no third one is in memory.
-            let Ok(room) = sender.reserve().await else { return Ok(Sent::Unwanted) };
-            let rows = self.source.rows(table, part).await?;
+            let room = Held::room(&own).await?;
+            let rows = room.filled(self.source.rows(table, part).await?);
             let summing = tokio::spawn(summed((sum, lane.sense.clone()), rows.clone()));
-            room.send(Refill::Lines(rows));
+            if sender.send(Refill::Lines(rows)).await.is_err() {
+                return Ok(Sent::Unwanted);
+            }
             sum = summing.await.map_err(|error| SnapshotError::damaged(table, error.to_string()))??;
             self.watch.advance(part.raw_bytes);
         }
