@@ -114,6 +114,12 @@ pub fn load(reference: &str, packs: &Path) -> Result<Arc<Pack>, PackSourceError>
     }
 }
 
+/// Reads the pack that is taken when nobody names one, so that it is at hand when somebody asks for it.
+pub fn warm() {
+    // Whether it is right is told to whoever asks.
+    let _ = builtin::pack(builtin::DEFAULT);
+}
+
 /// The files of the pack that a user means, not yet understood.
 pub fn files(reference: &str, packs: &Path) -> Result<Files, PackSourceError> {
     match find(reference, packs)? {

@@ -84,9 +84,11 @@ impl Session {
         Ok(self.site.reader.get_or_try_init(open).await?.clone())
     }
 
-    /// The site for writing; it is opened at the first call. Only `run` has a reason to call it.
-    pub async fn writer(&self) -> Result<SiteWriter, Fault> {
-        let open = || async { Ok::<_, Fault>(SiteWriter::open(&self.site_options()?).await?) };
+    /// The site for writing, with connections for so many runs; it is opened at the first call. Only `run` has a reason
+    /// to call it.
+    pub async fn writer(&self, runs: usize) -> Result<SiteWriter, Fault> {
+        let beside = self.site.reader.get();
+        let open = || async { Ok::<_, Fault>(SiteWriter::open(&self.site_options()?, beside, runs).await?) };
         Ok(self.site.writer.get_or_try_init(open).await?.clone())
     }
 

@@ -32,7 +32,7 @@ where
     let approved = prepared.plan.approve(consent, &prepared.freshness)?;
     reader.close().await;
 
-    let writer = SiteWriter::open(options).await?;
+    let writer = SiteWriter::open(options, None, 1).await?;
     let environment = environment(&writer, sink);
     let report = carry_out(operation, approved, writer.clone(), &environment).await;
     drop(environment);

@@ -24,10 +24,6 @@ pub(super) async fn postgres(
     access: Access,
     limits: &Limits,
 ) -> Result<Catalog, CatalogError> {
-    // Each question is short. The driver gives a connection back in a task of its own, and whoever asks right behind
-    // the last one would open another: that takes longer than all questions of a small command.
-    let alone = Limits { pool_size: 1, ..limits.clone() };
-    let limits = if access == Access::ReadOnly { &alone } else { limits };
     let database = Postgres::connect(address, access, limits).await?;
     let (pool, pooled) = database.pool();
     let pool = pool.clone();
@@ -37,13 +33,17 @@ pub(super) async fn postgres(
     let mut site_id = if exists { String::new() } else { identity::of_database(&mut first, address).await };
     let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
     let read = OnceCell::new();
-    let mut write = None;
-    if access == Access::ReadWrite {
-        migrations::migrate_postgres(&mut first, &site_id).await?;
-        write = Some(connection.clone());
+    let mut checked = None;
+    if exists {
+        checked = Some(migrations::check_on_postgres(&mut first).await);
     }
-    if exists || access == Access::ReadWrite {
-        site_id = migrations::check_on_postgres(&mut first).await?;
+    let write = (access == Access::ReadWrite).then(|| connection.clone());
+    if write.is_some() && !matches!(checked, Some(Ok(_))) {
+        migrations::migrate_postgres(&mut first, &site_id).await?;
+        checked = Some(migrations::check_on_postgres(&mut first).await);
+    }
+    if let Some(checked) = checked {
+        site_id = checked?;
         read.get_or_init(|| async { connection }).await;
     }
     drop(first);

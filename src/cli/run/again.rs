@@ -23,7 +23,7 @@ pub async fn resume<O: OnSite>(session: &Session, record: &RunRecord, flags: &Ru
         let approved = Approved::resume(record, O::NAME, &operation.target());
         let approvals = vec![(operation.into(), approved.map_err(Into::into))];
         let order = carry::order(&approvals);
-        return road::arrive(session, order, approvals, &options, || writable(session)).await;
+        return road::arrive(session, order, approvals, &options, |runs| writable(session, runs)).await;
     };
     let unfinished = fleet.unfinished();
     let order = if failed || unfinished.is_empty() { fleet.failed() } else { unfinished };
@@ -34,7 +34,7 @@ pub async fn resume<O: OnSite>(session: &Session, record: &RunRecord, flags: &Ru
     let Some(approvals) = fleet_approvals::<O>(session, flags, &order, &fleet).await? else {
         return Ok(Ending::Interrupted);
     };
-    road::arrive(session, order, approvals, &options, || writable(session)).await
+    road::arrive(session, order, approvals, &options, |runs| writable(session, runs)).await
 }
 
 /// Takes back what a run did; of a run over many tenants, what it did in each.
@@ -52,7 +52,7 @@ pub async fn undo<O: OnSite>(session: &Session, record: &RunRecord, flags: &RunF
     } else {
         planned.push(plans::undoing::<O>(record, reader.site_id(), &catalog).await?);
     }
-    road::from_plans(session, flags, planned, readable(reader), || writable(session)).await
+    road::from_plans(session, flags, planned, readable(reader), |runs| writable(session, runs)).await
 }
 
 async fn children(ledger: &dyn Ledger, record: &RunRecord) -> Result<Vec<crate::engine::RunSummary>, Fault> {

@@ -71,7 +71,7 @@ where
         Some(path) => Source::Saved(path.clone(), reader.site_id().to_owned()),
         None => Source::Operations(operations(&reader).await?),
     };
-    road::travel(session, flags, source, readable(reader), || writable(session)).await
+    road::travel(session, flags, source, readable(reader), |runs| writable(session, runs)).await
 }
 
 fn readable(reader: SiteReader) -> Readable<SiteReader> {
@@ -79,8 +79,8 @@ fn readable(reader: SiteReader) -> Readable<SiteReader> {
     Readable { reader: Arc::new(reader), ledger }
 }
 
-async fn writable(session: &Session) -> Result<Writable<SiteWriter>, Fault> {
-    let writer = session.writer().await?;
+async fn writable(session: &Session, runs: usize) -> Result<Writable<SiteWriter>, Fault> {
+    let writer = session.writer(runs).await?;
     let catalog = Arc::new(writer.catalog().clone());
     Ok(Writable { writer, ledger: catalog.clone(), leases: catalog, recorded: true })
 }
@@ -97,7 +97,8 @@ where
         None => Source::Operations(vec![operation]),
     };
     let readable = Readable { reader: Arc::new(reader), ledger: ledger.clone() };
-    let open = async || Ok(Writable { writer: (), ledger, leases: Arc::new(MemoryLeases::default()), recorded: false });
+    let open =
+        async |_| Ok(Writable { writer: (), ledger, leases: Arc::new(MemoryLeases::default()), recorded: false });
     road::travel(session, flags, source, readable, open).await
 }
 

@@ -53,13 +53,13 @@ pub enum Source<O> {
     Saved(std::path::PathBuf, String),
 }
 
-/// From operations to the exit code. `open` is called only for approved plans.
+/// From operations to the exit code. `open` is called only for approved plans, and told how many.
 pub async fn travel<O: Rebuild + 'static>(
     session: &Session,
     flags: &RunFlags,
     source: Source<O>,
     readable: Readable<O::Reader>,
-    open: impl AsyncFnOnce() -> Result<Writable<O::Writer>, Fault>,
+    open: impl AsyncFnOnce(usize) -> Result<Writable<O::Writer>, Fault>,
 ) -> CommandResult {
     let options = carry::options(&flags.fleet, session.settings.concurrency)?;
     let only_look = flags.plan.dry_run;
@@ -83,7 +83,7 @@ pub async fn from_plans<O: Rebuild + 'static>(
     flags: &RunFlags,
     planned: Vec<Planned<O>>,
     readable: Readable<O::Reader>,
-    open: impl AsyncFnOnce() -> Result<Writable<O::Writer>, Fault>,
+    open: impl AsyncFnOnce(usize) -> Result<Writable<O::Writer>, Fault>,
 ) -> CommandResult {
     let options = carry::options(&flags.fleet, session.settings.concurrency)?;
     onward(session, flags, planned, (readable, options), open).await
@@ -94,7 +94,7 @@ async fn onward<O: Rebuild + 'static>(
     flags: &RunFlags,
     planned: Vec<Planned<O>>,
     (readable, options): (Readable<O::Reader>, FleetOptions),
-    open: impl AsyncFnOnce() -> Result<Writable<O::Writer>, Fault>,
+    open: impl AsyncFnOnce(usize) -> Result<Writable<O::Writer>, Fault>,
 ) -> CommandResult {
     if flags.plan.dry_run {
         return look(session, flags, planned);
@@ -190,13 +190,13 @@ pub async fn arrive<O: Rebuild + 'static>(
     order: crate::engine::fleet::FleetOrder,
     approvals: Approvals<O>,
     options: &FleetOptions,
-    open: impl AsyncFnOnce() -> Result<Writable<O::Writer>, Fault>,
+    open: impl AsyncFnOnce(usize) -> Result<Writable<O::Writer>, Fault>,
 ) -> CommandResult {
     if approvals.iter().all(|(_, approved)| approved.is_err()) {
         return carry::tell(&session.console, O::NAME, carry::refused(approvals));
     }
     let sink = session.console.sink(O::NAME, approvals.len());
-    let writable = open().await?;
+    let writable = open(approvals.len()).await?;
     let recorded = writable.recorded;
     let environment = environment(session, sink, writable.ledger, writable.leases);
     let report = carry::all(order, approvals, options, &environment, writable.writer).await;

@@ -153,7 +153,7 @@ impl Place {
 
     async fn go(&self, flags: RunFlags, source: Source<Fill>) -> CommandResult {
         let readable = Readable { reader: Arc::new(self.rows.clone()), ledger: self.ledger.clone() };
-        travel(&self.session, &flags, source, readable, async || {
+        travel(&self.session, &flags, source, readable, async |_| {
             *self.opened.lock().unwrap() += 1;
             Ok(Writable {
                 writer: self.rows.clone(),

@@ -1,8 +1,9 @@
 //! Connects, and finds out what stands at the other end.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use tokio::sync::OnceCell;
@@ -45,7 +46,19 @@ pub(super) async fn connect(
     limits: &Limits,
     wear: &Arc<Wear>,
 ) -> Result<(PgPool, Arc<Capabilities>), DatabaseError> {
-    let found = address.known.0.get_or_try_init(|| probe(address, limits)).await?;
+    let mut asked = None;
+    let ask = async || {
+        let (found, pool) = probe(address, limits, wear).await?;
+        asked = pool;
+        Ok(found)
+    };
+    let found = address.known.0.get_or_try_init(ask).await?;
+    if let Some(pool) = asked {
+        if access == Access::ReadOnly {
+            return Ok((pool, Arc::clone(&found.capabilities)));
+        }
+        pool.close().await;
+    }
     let mut options = found.options.clone();
     if access == Access::ReadOnly && found.takes_read_only {
         options = options.options([READ_ONLY]);
@@ -54,23 +67,48 @@ pub(super) async fn connect(
         // A statement prepared under a name may be another client's by the next transaction.
         options = options.statement_cache_capacity(0);
     }
+    Ok((pool(options, limits, wear), Arc::clone(&found.capabilities)))
+}
+
+fn pool(options: PgConnectOptions, limits: &Limits, wear: &Arc<Wear>) -> PgPool {
     let wear = Arc::clone(wear);
-    let pool = PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(limits.pool_size.max(1))
         .acquire_timeout(limits.connect)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > RECENT {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_release(move |_, meta| {
             let worn = wear.is_worn(meta.age);
             Box::pin(async move { Ok(!worn) })
         })
-        .connect_lazy_with(options);
-    Ok((pool, Arc::clone(&found.capabilities)))
+        .connect_lazy_with(options)
 }
+
+/// The driver asks a connection whether it lives when it is given back. So soon afterwards nobody asks again.
+const RECENT: Duration = Duration::from_millis(100);
+
+/// A pool tries again and again where nobody answers. The first who asks at an address waits so long for one; then it
+/// connects by itself, to learn why.
+const FIRST: Duration = Duration::from_millis(300);
 
 /// A second lock on the door: each transaction of a session that only reads says so for itself, too.
 const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
 
 /// Connects in the ways that the address allows, one after the other, and looks around.
-async fn probe(address: &PostgresAddress, limits: &Limits) -> Result<Found, DatabaseError> {
+///
+/// The pool whose connection answered can go on with it, where it did so without a pooler between.
+async fn probe(
+    address: &PostgresAddress,
+    limits: &Limits,
+    wear: &Arc<Wear>,
+) -> Result<(Found, Option<PgPool>), DatabaseError> {
     let mut last = None;
     let mut refused = false;
     let modes = ssl_modes(address);
@@ -80,8 +118,21 @@ async fn probe(address: &PostgresAddress, limits: &Limits) -> Result<Found, Data
         let options = options(address, *ssl);
         let locked = if refused { options.clone() } else { options.clone().options([READ_ONLY]) };
         let since = Instant::now();
-        match open(&locked, limits).await {
-            Ok(connection) => return look_around((connection, since), (options, locked, refused), limits).await,
+        let first = pool(locked.clone(), limits, wear);
+        let answer = match tokio::time::timeout(FIRST, first.acquire()).await {
+            Ok(Ok(connection)) => Ok(Asked::Pooled(connection)),
+            Ok(Err(error)) if !matches!(error, sqlx::Error::PoolTimedOut) => Err(translate(error)),
+            _ => open(&locked, limits).await.map(Asked::Alone),
+        };
+        match answer {
+            Ok(connection) => {
+                let found = look_around((connection, since), (options, locked, refused), limits).await?;
+                if found.capabilities.transaction_pooler {
+                    first.close().await;
+                    return Ok((found, None));
+                }
+                return Ok((found, Some(first)));
+            }
             Err(error) if !refused && is_refused_parameter(&error) => refused = true,
             Err(error) => {
                 last.get_or_insert(error);
@@ -98,16 +149,28 @@ async fn probe(address: &PostgresAddress, limits: &Limits) -> Result<Found, Data
     Err(error)
 }
 
+/// The connection that is asked.
+enum Asked {
+    Pooled(PoolConnection<sqlx::Postgres>),
+    Alone(PgConnection),
+}
+
 async fn look_around(
-    (mut connection, since): (PgConnection, Instant),
+    (mut connection, since): (Asked, Instant),
     (options, locked, refused): (PgConnectOptions, PgConnectOptions, bool),
     limits: &Limits,
 ) -> Result<Found, DatabaseError> {
-    let (mut capabilities, alone) = capabilities(&mut connection, since).await?;
+    let asked = match &mut connection {
+        Asked::Pooled(pooled) => &mut **pooled,
+        Asked::Alone(alone) => alone,
+    };
+    let (mut capabilities, alone) = capabilities(asked, since).await?;
     // Only a pooler refuses a startup parameter.
-    capabilities.transaction_pooler = refused || !alone && shares_backends(&mut connection, &locked, limits).await?;
-    // The pool opens its own; a failure to say goodbye changes nothing.
-    let _ = connection.close().await;
+    capabilities.transaction_pooler = refused || !alone && shares_backends(asked, &locked, limits).await?;
+    if let Asked::Alone(connection) = connection {
+        // A failure to say goodbye changes nothing.
+        let _ = connection.close().await;
+    }
     Ok(Found { options, takes_read_only: !refused, capabilities: Arc::new(capabilities) })
 }
 

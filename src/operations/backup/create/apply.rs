@@ -167,9 +167,8 @@ impl Storing<'_> {
         store: Arc<dyn PartStore>,
         parent: Option<(SnapshotId, Manifest)>,
     ) -> Result<Option<Told>, BackupError> {
-        let database = self.site.database(&self.tenant.placement).await?;
+        let reader = self.site.reading(&self.tenant.placement).await?;
         let model = self.site.model_of(self.tenant)?;
-        let reader = database.as_reader();
         let mut tags = self.request.tags.clone();
         tags.insert(run_tag(&self.step.run));
         let all = Take {

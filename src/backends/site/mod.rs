@@ -3,25 +3,25 @@
 //! [`SiteReader`] and [`SiteWriter`] are what operations on tenants get to work with. A placement is connected when
 //! a tenant on it is first asked for, and stays connected.
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use miette::Diagnostic;
-use thiserror::Error;
 use tokio::sync::OnceCell;
 
-use super::backups::BackupOptions;
-use super::cache::Cache;
-use super::catalog::{Catalog, CatalogError};
-use super::database::address::{Address, InvalidAddress};
-use super::database::connect::{self, Limits};
-use super::database::{Access, DatabaseError, DatabaseErrorKind, Reader, Writer};
-use super::files::TenantFolder;
-use super::packs::{self, PackSourceError};
-use super::sealing::{Sealing, SealingOptions};
-use crate::engine::{Failure, FailureKind};
-use crate::model::pack::UnknownVersion;
+pub use error::{SiteError, database_failure};
+
+use crate::backends::backups::BackupOptions;
+use crate::backends::cache::Cache;
+use crate::backends::catalog::Catalog;
+use crate::backends::database::address::{Address, InvalidAddress};
+use crate::backends::database::connect::{self, Limits};
+use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind, Reader, Writer};
+use crate::backends::files::TenantFolder;
+use crate::backends::packs;
+use crate::backends::sealing::{Sealing, SealingOptions};
 use crate::model::selection::closest;
 use crate::model::tenant_record::MAIN_PLACEMENT;
 use crate::model::{Engine, Model, Pack, TenantId, TenantRecord, TenantStatus, Version};
@@ -33,6 +33,20 @@ pub struct Placement {
     pub address: Address,
     /// Bounds of its sessions.
     pub limits: Limits,
+}
+
+impl Placement {
+    /// Bounds of the catalog's own sessions, for so many who ask it side by side.
+    ///
+    /// Each question is short. The driver of PostgreSQL gives a connection back in a task of its own, and whoever asks
+    /// right behind the last one would open another: that takes longer than all questions of a small command.
+    fn for_catalog(&self, most: usize) -> Limits {
+        let mut limits = self.limits.clone();
+        if matches!(self.address, Address::Postgres(_)) {
+            limits.pool_size = limits.pool_size.min(u32::try_from(most).unwrap_or(u32::MAX)).max(1);
+        }
+        limits
+    }
 }
 
 /// Everything that makes up a site, as settled beforehand.
@@ -83,117 +97,11 @@ impl SiteOptions {
     }
 }
 
-/// Why something of the site cannot be used.
-#[derive(Debug, Error, Diagnostic)]
-pub enum SiteError {
-    /// The catalog.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Catalog(#[from] CatalogError),
-    /// A database.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Database(#[from] DatabaseError),
-    /// The tenant's pack cannot be read.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Pack(#[from] PackSourceError),
-    /// The tenant's pack does not have its version.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Version(#[from] UnknownVersion),
-    /// The registry holds a version that cannot be read.
-    #[error("the catalog says that tenant '{id}' has version '{version}', which is no version")]
-    #[diagnostic(code(fixtool::tenant::version), help("run 'fixtool doctor' to check the catalog"))]
-    NoVersion {
-        /// The tenant.
-        id: TenantId,
-        /// What the catalog holds.
-        version: String,
-    },
-    /// The tenant is not registered.
-    #[error("there is no tenant '{id}'{}", guess.as_ref().map_or_else(String::new, |g| format!("; did you mean '{g}'?")))]
-    #[diagnostic(
-        code(fixtool::tenant::unknown),
-        help("'fixtool tenant list' shows what is registered, 'fixtool tenant init {id}' makes a tenant")
-    )]
-    UnknownTenant {
-        /// The id.
-        id: TenantId,
-        /// A registered one that looks like it.
-        guess: Option<String>,
-    },
-    /// No database of this name is configured.
-    #[error("there is no database '{name}' in the configuration{}", guess.as_ref().map_or_else(String::new, |g| format!("; did you mean '{g}'?")))]
-    #[diagnostic(
-        code(fixtool::site::unknown_placement),
-        help("name it under [databases.{name}] in fixtool.toml; 'fixtool config show' prints what is there")
-    )]
-    UnknownPlacement {
-        /// The name.
-        name: String,
-        /// A configured one that looks like it.
-        guess: Option<String>,
-    },
-    /// The tenant is suspended, so nothing is written to it.
-    #[error("tenant '{id}' is suspended")]
-    #[diagnostic(code(fixtool::tenant::suspended), help("run 'fixtool tenant resume {id}' first"))]
-    Suspended {
-        /// The id.
-        id: TenantId,
-    },
-    /// `tenant init` was not finished.
-    #[error("tenant '{id}' is not finished")]
-    #[diagnostic(code(fixtool::tenant::unfinished), help("run its 'fixtool tenant init' again to finish it"))]
-    Unfinished {
-        /// The id.
-        id: TenantId,
-    },
-    /// `tenant drop` was not finished.
-    #[error("tenant '{id}' is being dropped")]
-    #[diagnostic(code(fixtool::tenant::dropping), help("run 'fixtool tenant drop {id}' again to finish it"))]
-    Dropping {
-        /// The id.
-        id: TenantId,
-    },
-}
-
-impl Failure for SiteError {
-    fn kind(&self) -> FailureKind {
-        match self {
-            Self::Catalog(error) => error.kind(),
-            Self::Database(error) => database_failure(error),
-            Self::UnknownTenant { .. } | Self::UnknownPlacement { .. } | Self::Pack(_) | Self::Version(_) => {
-                FailureKind::Usage
-            }
-            Self::NoVersion { .. } => FailureKind::Failed,
-            Self::Suspended { .. } | Self::Unfinished { .. } | Self::Dropping { .. } => FailureKind::Refused,
-        }
-    }
-
-    fn is_transient(&self) -> bool {
-        match self {
-            Self::Catalog(error) => error.is_transient(),
-            Self::Database(error) => error.is_transient(),
-            _ => false,
-        }
-    }
-}
-
-/// Which kind of failure a database error is.
-pub fn database_failure(error: &DatabaseError) -> FailureKind {
-    match error.kind {
-        DatabaseErrorKind::Unreachable => FailureKind::Unreachable,
-        DatabaseErrorKind::Permission => FailureKind::Permission,
-        DatabaseErrorKind::Unsupported => FailureKind::Usage,
-        _ => FailureKind::Failed,
-    }
-}
-
 /// What both kinds of session share.
 struct Shared<D: ?Sized> {
     catalog: Catalog,
     slots: BTreeMap<String, Slot<D>>,
+    beside: Option<SiteReader>,
     cache: Cache,
     sealing: Sealing,
     backups: BackupOptions,
@@ -208,15 +116,20 @@ struct Slot<D: ?Sized> {
 }
 
 impl<D: ?Sized> Shared<D> {
-    async fn open(options: &SiteOptions, access: Access) -> Result<Self, SiteError> {
+    async fn open(
+        options: &SiteOptions,
+        access: Access,
+        (limits, beside): (&Limits, Option<&SiteReader>),
+    ) -> Result<Self, SiteError> {
         let main = &options.database;
-        let catalog = Catalog::open(&main.address, access, &main.limits).await?;
+        let catalog = Catalog::open(&main.address, access, limits).await?;
         let named = std::iter::once((MAIN_PLACEMENT.to_owned(), main.clone()));
         let all = options.databases.iter().map(|(name, placement)| (name.clone(), placement.clone())).chain(named);
         let slots = all.map(|(name, placement)| (name, Slot { placement, session: OnceCell::new() })).collect();
         Ok(Self {
             catalog,
             slots,
+            beside: beside.cloned(),
             cache: Cache::new(options.redis_url.as_deref(), options.redis_pool),
             sealing: Sealing::new(options.sealing.clone()),
             backups: options.backups.clone(),
@@ -365,7 +278,10 @@ shared_by_both!(SiteWriter);
 impl SiteReader {
     /// Opens a site for reading. Nothing is made; what does not exist yet is seen as soon as it does.
     pub async fn open(options: &SiteOptions) -> Result<Self, SiteError> {
-        Ok(Self(Arc::new(Shared::open(options, Access::ReadOnly).await?)))
+        // To read the pack that most tenants have takes as long as to connect.
+        tokio::task::spawn_blocking(packs::warm);
+        let limits = options.database.for_catalog(1);
+        Ok(Self(Arc::new(Shared::open(options, Access::ReadOnly, (&limits, None)).await?)))
     }
 
     /// A placement by its name.
@@ -378,9 +294,12 @@ impl SiteReader {
 }
 
 impl SiteWriter {
-    /// Opens a site for writing. The catalog is made where it does not exist.
-    pub async fn open(options: &SiteOptions) -> Result<Self, SiteError> {
-        Ok(Self(Arc::new(Shared::open(options, Access::ReadWrite).await?)))
+    /// Opens a site for writing, for so many runs side by side. The catalog is made where it does not exist.
+    ///
+    /// `beside` is the same site for reading, where it is open: it must not be closed before this one.
+    pub async fn open(options: &SiteOptions, beside: Option<&SiteReader>, runs: usize) -> Result<Self, SiteError> {
+        let limits = options.database.for_catalog(runs);
+        Ok(Self(Arc::new(Shared::open(options, Access::ReadWrite, (&limits, beside)).await?)))
     }
 
     /// A placement by its name.
@@ -389,6 +308,16 @@ impl SiteWriter {
         let at = &slot.placement;
         let session = slot.session.get_or_try_init(|| connect::writer(&at.address, &at.limits)).await?;
         Ok(Arc::clone(session))
+    }
+
+    /// A placement for those who only read, over connections that are open already where there are such.
+    pub async fn reading(&self, placement: &str) -> Result<Arc<dyn Reader>, SiteError> {
+        match &self.0.beside {
+            Some(beside) if matches!(self.address(placement)?, Address::Postgres(_)) => {
+                beside.database(placement).await
+            }
+            _ => Ok(self.database(placement).await?.as_reader()),
+        }
     }
 
     /// A placement once more, with connections of its own: what is read side by side with writing never waits for
