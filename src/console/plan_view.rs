@@ -257,9 +257,31 @@ pub fn counts(counts: &BTreeMap<String, u64>) -> String {
     }
     counts
         .iter()
-        .map(|(name, amount)| format!("{} {}", thousands(*amount), name.replace('_', " ")))
+        .map(|(name, amount)| format!("{} {}", thousands(*amount), what(name, *amount)))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// What is counted, as one says it of so many: `parts_written` of one is `part written`.
+fn what(name: &str, amount: u64) -> String {
+    const THINGS: [&str; 11] = [
+        "bytes",
+        "credentials",
+        "files",
+        "folders",
+        "generations",
+        "keys",
+        "namespaces",
+        "objects",
+        "parts",
+        "rows",
+        "tables",
+    ];
+    let word = |word: &str| match word.strip_suffix('s') {
+        Some(one) if amount == 1 && THINGS.contains(&word) => one.to_owned(),
+        _ => word.to_owned(),
+    };
+    name.split('_').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// `data.load` as it is typed: `data load`.
@@ -269,4 +291,18 @@ pub fn spoken(operation: &str) -> String {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_is_told_as_one() {
+        let told = |name: &str, amount| counts(&BTreeMap::from([(name.to_owned(), amount)]));
+        assert_eq!(told("parts_written", 1), "1 part written");
+        assert_eq!(told("parts_written", 1_000), "1,000 parts written");
+        assert_eq!(told("cache_keys_invalidated", 1), "1 cache key invalidated");
+        assert_eq!(told("inserted", 1), "1 inserted");
+    }
 }
