@@ -12,6 +12,7 @@
 //! | [`repository`] | snapshots and parts in a store |
 //! | [`pins`] | what must not be pruned |
 //! | [`retention`], [`garbage`] | what is kept and why, and what becomes of the rest |
+//! | [`distinct`] | whether a key comes twice |
 //! | [`verified`] | what was verified, and with which result |
 //! | [`keys`] | the keys of one tenant that are at hand |
 //! | [`keyring`] | generations of keys: made, shared with administrators, rotated, erased |
@@ -42,6 +43,7 @@ pub mod codec;
 pub mod configuration;
 pub mod copy;
 pub mod cut;
+pub mod distinct;
 pub mod error;
 pub mod files;
 pub mod fill;

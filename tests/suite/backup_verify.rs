@@ -146,7 +146,20 @@ fn an_archive_is_verified_like_a_snapshot(site: &Site) {
     assert!(backups::namespaces_beside(site).is_empty());
 }
 
+fn a_row_that_is_stored_twice_is_found(site: &Site) {
+    backups::tenant(site, "acme");
+    site.query("acme", "ALTER TABLE users RENAME TO users_before");
+    site.query("acme", "CREATE TABLE users AS SELECT * FROM users_before");
+    create(site, "acme", "");
+    at(site, "data").code(0);
+    site.query("acme", "INSERT INTO users SELECT * FROM users_before WHERE email LIKE 'user5@%'");
+    create(site, "acme", "");
+    at(site, "quick").code(0);
+    at(site, "data").code(10).says(&["users: 1 row has a key that another row has already"]);
+}
+
 on_both_engines!(
+    a_row_that_is_stored_twice_is_found,
     an_archive_is_verified_like_a_snapshot,
     damage_is_found_and_named,
     a_tenant_that_moved_on_says_nothing_against_its_snapshot,

@@ -11,6 +11,7 @@ use crate::operations::backup::BackupError;
 use crate::operations::backup::which::{self, Found};
 use crate::rules::check_sql;
 use crate::snapshots::bring::Bring;
+use crate::snapshots::distinct::Distinct;
 use crate::snapshots::source::SnapshotSource;
 use crate::snapshots::vault::Vault;
 use crate::snapshots::verified::{self, Level};
@@ -122,13 +123,27 @@ impl Looking<'_> {
     }
 
     async fn data(&mut self, source: &dyn SnapshotSource) -> Result<bool, BackupError> {
+        let failed = |error: std::io::Error| BackupError::File {
+            path: std::env::temp_dir(),
+            reason: format!("the keys of a large table are compared there: {error}"),
+        };
         for table in &source.manifest().tables {
+            let mut keys = Distinct::of(table, &source.manifest().model);
             for part in &table.parts {
                 if self.step.is_cancelled() {
                     return Ok(true);
                 }
                 let read = source.rows(&table.name, part).await;
+                if let (Some(some), Ok(rows)) = (keys.take(), &read) {
+                    keys = Some(some.add(rows.clone()).await?.map_err(failed)?);
+                }
                 self.was_read(part, read)?;
+            }
+            let Some(keys) = keys else { continue };
+            let twice = keys.twice().await?.map_err(failed)?;
+            if twice > 0 {
+                let rows = if twice == 1 { "1 row has".to_owned() } else { format!("{twice} rows have") };
+                self.problems.push(format!("{}: {rows} a key that another row has already", table.name));
             }
         }
         self.chunks(source).await
