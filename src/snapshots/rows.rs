@@ -44,6 +44,21 @@ pub async fn is_replaced(database: &dyn Writer, living: &Namespace, run: &str) -
     Ok(database.checkpoint(living, run, MARK).await?.is_some())
 }
 
+/// Removes what a run left beside the living tenant that was stopped after its rows had gone over, or before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tidy(database: &dyn Writer, run: &str) -> Result<(), DatabaseError> {
+    let left = beside::namespace(BESIDE, run);
+    if database.namespace_exists(&left).await? {
+        database.drop_namespace(&left).await?;
+    }
+    Ok(())
+}
+
+/// What the namespace is called by, with the run.
+const BESIDE: &str = "rows";
+
 /// The step under which a run that replaced rows is noted in the tenant, in the transaction of the rows.
 const MARK: u32 = 0;
 
@@ -105,6 +120,7 @@ impl Rows<'_> {
     /// When rows that have to go are referred to by others that stay, or the database or the store fails; nothing has changed then.
     pub async fn replace(&self) -> Result<Option<Vec<Returned>>, SnapshotError> {
         if is_replaced(&*self.database, &self.living, self.run).await? {
+            tidy(&*self.database, self.run).await?;
             return Ok(Some(Vec::new()));
         }
         self.over(None).await
@@ -115,7 +131,7 @@ impl Rows<'_> {
         let bring = Bring {
             source: self.source.clone(),
             database: self.database.clone(),
-            namespace: beside::namespace("rows", self.run),
+            namespace: beside::namespace(BESIDE, self.run),
             watch: self.watch.clone(),
         };
         let order = self.in_order();

@@ -176,6 +176,32 @@ fn one_that_is_killed_is_finished_and_undone(site: &Site) {
     assert!(killed >= MOMENTS / 3, "{killed} of {MOMENTS} runs were killed in the middle");
 }
 
+/// What a kill leaves between the exchange of the rows and the removal of what lay beside.
+fn leave_beside(site: &Site, run: &str) {
+    let name = format!("fixtool_rows_{}", &run[run.len() - 12..]);
+    match site.engine() {
+        Engine::Postgres => drop(site.database().query(&format!("CREATE SCHEMA {name}"))),
+        Engine::Sqlite => {
+            let files = crate::support::site::files_below(&site.path(".fixtool"));
+            let tenant =
+                files.iter().find(|file| file.file_name().is_some_and(|name| name == "tenant_acme.db")).unwrap();
+            std::fs::copy(tenant, tenant.with_file_name(format!("{name}.db"))).unwrap();
+        }
+    }
+    assert_eq!(backups::namespaces_beside(site).len(), 1);
+}
+
+fn what_a_kill_left_beside_is_removed(site: &Site) {
+    words::init(site, "acme");
+    words::load(site, &site.write("users.csv", words::users(20)), "acme", "users").code(0);
+    create(site, "acme", "");
+    let id = backups::listed(site, "acme")[0].clone();
+    run(site, &format!("backup restore {id} --tables users --yes")).code(0);
+    leave_beside(site, &words::newest_run(site).unwrap());
+    undo(site).code(0);
+    assert_eq!(backups::namespaces_beside(site), [""; 0]);
+}
+
 #[test]
 fn tables_go_to_the_other_engine() {
     let [postgres, sqlite] = Site::both();
@@ -190,6 +216,7 @@ fn tables_go_to_the_other_engine() {
 
 on_both_engines!(
     single_tables_come_back_and_the_others_stay,
+    what_a_kill_left_beside_is_removed,
     what_others_refer_to_does_not_go,
     a_value_that_somebody_else_has_now_comes_back,
     copies_of_some_tables_come_back,

@@ -14,7 +14,7 @@ use crate::model::TenantRecord;
 use crate::operations::backup::{BackupError, which};
 use crate::rules::check_sql;
 use crate::snapshots::manifest::Manifest;
-use crate::snapshots::rows::{Rows, fit, is_replaced};
+use crate::snapshots::rows::{Rows, fit, is_replaced, tidy};
 use crate::snapshots::safety::{self, Foreseen, Keeping, Wanted, foresee};
 use crate::snapshots::source::SnapshotSource;
 use crate::snapshots::vault::Vault;
@@ -122,6 +122,7 @@ pub(super) async fn back(
 ) -> Result<Outcome, BackupError> {
     let run = step.undoes.as_ref().map_or(step.run.as_str(), |(run, _)| run);
     let database = site.database(&tenant.placement).await?;
+    tidy(&*database, run).await?;
     if !is_replaced(&*database, &tenant.namespace, run).await? {
         let notes = vec!["no row had been replaced".to_owned()];
         return Ok(Outcome { notes, ..Outcome::default() });
