@@ -28,7 +28,10 @@ pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepConte
         Action::RowsBack { tenant, foreseen } => {
             return rows::back(&site.tenant(tenant).await?, foreseen, (site, step)).await;
         }
-        Action::BringFiles { way, .. } => return files::bring(way, (site, step)).await,
+        Action::BringFiles { way, .. } => {
+            hold(way, site, step).await?;
+            return files::bring(way, (site, step)).await;
+        }
         Action::ClearFiles { way } => files::clear(way, (site, step)).await?,
         Action::MakeRoom { way, tables } => {
             hold(way, site, step).await?;
@@ -73,7 +76,7 @@ fn fresh(way: &Way, step: &StepContext) -> Namespace {
     if way.beside { places::of(step).fresh } else { way.tenant.namespace.clone() }
 }
 
-/// How long a restore holds its snapshot, should it never come to its end.
+/// How long a restore holds its snapshot, should it never come to its end. Each of its long steps begins to count anew.
 const HELD: Duration = Duration::from_hours(24);
 
 fn holder(run: &str) -> String {
@@ -86,8 +89,12 @@ async fn hold(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<(), Ba
     let vault = Vault::existing(site.backups()).await?;
     let since = Instant::now();
     let until = since.0.checked_add(HELD).ok().map(Instant);
-    let pin = Pin { snapshot: id.clone(), hold: Hold::Reader, by: holder(&step.run), since, until };
-    vault.repository().pin(tenant, &pin).await?;
+    let by = holder(&step.run);
+    let held = vault.repository().pins(tenant).await?.into_iter().find(|(_, pin)| pin.by == by);
+    if let Some((name, pin)) = held {
+        return Ok(vault.repository().renew_pin(tenant, &name, &Pin { until, ..pin }).await?);
+    }
+    vault.repository().pin(tenant, &Pin { snapshot: id.clone(), hold: Hold::Reader, by, since, until }).await?;
     Ok(())
 }
 
@@ -113,6 +120,7 @@ async fn bring(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<Bring
 
 async fn fill(way: &Way, table: &str, site: &SiteWriter, step: &StepContext) -> Result<Outcome, BackupError> {
     step.set_done(0);
+    hold(way, site, step).await?;
     let restored = beside::table(&bring(way, site, step).await?, check_sql, (table, &step.run, step.step)).await?;
     Ok(match restored {
         Some(rows) => Outcome::default().with("rows_equal", rows),
