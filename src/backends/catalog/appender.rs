@@ -7,14 +7,14 @@
 use std::time::Duration;
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait};
 use sea_orm::{IntoActiveModel, QueryFilter, QuerySelect};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::entity::{ledger_entry, ledger_head};
 use super::runs::Change;
-use super::{CatalogError, begin, chain, now};
+use super::{CatalogError, Writing, chain, now};
 use crate::model::Engine;
 
 /// Entries written in one transaction at most.
@@ -37,7 +37,7 @@ pub(super) struct Appender {
 }
 
 impl Appender {
-    pub(super) fn start(write: DatabaseConnection, engine: Engine) -> Self {
+    pub(super) fn start(write: Writing, engine: Engine) -> Self {
         let (jobs, inbox) = mpsc::channel(4 * GROUP);
         let task = tokio::spawn(work(write, engine, inbox));
         Self { jobs: Mutex::new(Some(jobs)), task: Mutex::new(Some(task)) }
@@ -63,7 +63,7 @@ impl Appender {
     }
 }
 
-async fn work(write: DatabaseConnection, engine: Engine, mut inbox: mpsc::Receiver<Job>) {
+async fn work(write: Writing, engine: Engine, mut inbox: mpsc::Receiver<Job>) {
     let mut group = Vec::with_capacity(GROUP);
     while inbox.recv_many(&mut group, GROUP).await > 0 {
         let changes: Vec<(&Change, &str)> = group.iter().map(|job| (&job.change, job.at.as_str())).collect();
@@ -91,7 +91,7 @@ async fn work(write: DatabaseConnection, engine: Engine, mut inbox: mpsc::Receiv
 }
 
 async fn write_patiently(
-    write: &DatabaseConnection,
+    write: &Writing,
     engine: Engine,
     changes: &[(&Change, &str)],
 ) -> Result<Vec<Answer>, CatalogError> {
@@ -110,7 +110,7 @@ async fn write_patiently(
 
 /// `tried` holds the digest that an earlier try was about to commit, to recognise it when only the answer was lost.
 async fn write_group(
-    write: &DatabaseConnection,
+    write: &Writing,
     engine: Engine,
     changes: &[(&Change, &str)],
     tried: &mut String,
@@ -118,9 +118,9 @@ async fn write_group(
     let durable = changes.iter().any(|(change, _)| change.must_survive_power_loss());
     if engine == Engine::Sqlite {
         let level = if durable { "PRAGMA fixtool.synchronous = FULL" } else { "PRAGMA fixtool.synchronous = NORMAL" };
-        write.execute_unprepared(level).await?;
+        write.connection.execute_unprepared(level).await?;
     }
-    let transaction = begin(write).await?;
+    let transaction = write.begin().await?;
     // On a server every entry waits for the disk: the server may go down while this process lives
     // on, and would then miss what it was told.
     let mut head = lock_head(&transaction, engine).await?;

@@ -9,7 +9,7 @@ use sqlx::{Executor, SqlitePool};
 use tokio::sync::OnceCell;
 
 use super::appender::Appender;
-use super::{Catalog, CatalogError, Inner, Source, identity, migrations};
+use super::{Catalog, CatalogError, Inner, Source, Writing, identity, migrations};
 use crate::backends::database::Access;
 use crate::backends::database::address::PostgresAddress;
 use crate::backends::database::connect::Limits;
@@ -37,7 +37,8 @@ pub(super) async fn postgres(
     if exists {
         checked = Some(migrations::check_on_postgres(&mut first).await);
     }
-    let write = (access == Access::ReadWrite).then(|| connection.clone());
+    let write =
+        (access == Access::ReadWrite).then(|| Writing { connection: connection.clone(), reads_by_itself: false });
     if write.is_some() && !matches!(checked, Some(Ok(_))) {
         migrations::migrate_postgres(&mut first, &site_id).await?;
         checked = Some(migrations::check_on_postgres(&mut first).await);
@@ -61,7 +62,9 @@ pub(super) async fn sqlite(file: &Path, access: Access, size: u32) -> Result<Cat
     let mut write = None;
     if access == Access::ReadWrite {
         migrations::migrate_sqlite(&file, &site_id).await?;
-        write = Some(SqlxSqliteConnector::from_sqlx_sqlite_pool(sqlite_pool(&file, Access::ReadWrite, 1).await?));
+        let pool = sqlite_pool(&file, Access::ReadWrite, 1).await?;
+        let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
+        write = Some(Writing { connection, reads_by_itself: false });
     }
     if let Some(found) = look_in_file(&file, size).await? {
         site_id = migrations::check(&found).await?;

@@ -32,7 +32,7 @@ mod tenants;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction, SqliteTransactionMode};
+use sea_orm::{AccessMode, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, SqliteTransactionMode};
 use sea_orm::{TransactionOptions, TransactionTrait};
 use tokio::sync::OnceCell;
 
@@ -60,7 +60,7 @@ struct Inner {
     pooled: bool,
     /// Set as soon as the catalog is known to exist.
     read: OnceCell<DatabaseConnection>,
-    write: Option<DatabaseConnection>,
+    write: Option<Writing>,
     appender: Option<appender::Appender>,
 }
 
@@ -81,6 +81,26 @@ impl Catalog {
             Address::Postgres(address) => connect::postgres(address, access, limits).await,
             Address::Sqlite(address) => connect::sqlite(&address.file, access, limits.pool_size.max(1)).await,
         }
+    }
+
+    /// The same for one run that writes, over the connection that is open already: to open another one takes longer than
+    /// everything that such a run asks of the catalog. Whoever closes either closes both.
+    ///
+    /// `None` where each needs its own: on SQLite, behind a pooler, and before the catalog exists.
+    pub fn for_one_run(&self) -> Option<Self> {
+        let Source::Postgres(pool) = &self.inner.source else { return None };
+        let read = self.inner.read.get().filter(|_| !self.inner.pooled)?;
+        let write = Writing { connection: read.clone(), reads_by_itself: true };
+        Some(Self::of(Inner {
+            engine: self.inner.engine,
+            site_id: self.inner.site_id.clone(),
+            source: Source::Postgres(pool.clone()),
+            pool: self.inner.pool,
+            pooled: false,
+            read: OnceCell::new_with(Some(read.clone())),
+            appender: Some(appender::Appender::start(write.clone(), self.inner.engine)),
+            write: Some(write),
+        }))
     }
 
     fn of(inner: Inner) -> Self {
@@ -113,7 +133,7 @@ impl Catalog {
             connect::close(read).await;
         }
         if let Some(write) = &self.inner.write {
-            connect::close(write).await;
+            connect::close(&write.connection).await;
         }
         if let Source::Postgres(pool) = &self.inner.source {
             pool.close().await;
@@ -137,7 +157,7 @@ impl Catalog {
 
     /// A transaction for writing.
     async fn write(&self) -> Result<DatabaseTransaction, CatalogError> {
-        begin(self.inner.write.as_ref().ok_or(CatalogError::ReadOnly)?).await
+        self.inner.write.as_ref().ok_or(CatalogError::ReadOnly)?.begin().await
     }
 
     fn appender(&self) -> Result<&appender::Appender, CatalogError> {
@@ -145,14 +165,24 @@ impl Catalog {
     }
 }
 
-/// Begins a transaction that takes SQLite's write lock at once, so that it never fails half way.
-async fn begin(write: &DatabaseConnection) -> Result<DatabaseTransaction, CatalogError> {
-    let options = TransactionOptions {
-        isolation_level: None,
-        access_mode: None,
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-    };
-    Ok(write.begin_with_options(options).await?)
+/// Connections for writing.
+#[derive(Clone)]
+struct Writing {
+    connection: DatabaseConnection,
+    /// The session reads unless a transaction says otherwise.
+    reads_by_itself: bool,
+}
+
+impl Writing {
+    /// Begins a transaction that takes SQLite's write lock at once, so that it never fails half way.
+    async fn begin(&self) -> Result<DatabaseTransaction, CatalogError> {
+        let options = TransactionOptions {
+            isolation_level: None,
+            access_mode: self.reads_by_itself.then_some(AccessMode::ReadWrite),
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        };
+        Ok(self.connection.begin_with_options(options).await?)
+    }
 }
 
 /// This moment, RFC 3339 in UTC with microseconds: the form of every moment in the catalog.

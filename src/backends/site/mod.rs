@@ -116,17 +116,12 @@ struct Slot<D: ?Sized> {
 }
 
 impl<D: ?Sized> Shared<D> {
-    async fn open(
-        options: &SiteOptions,
-        access: Access,
-        (limits, beside): (&Limits, Option<&SiteReader>),
-    ) -> Result<Self, SiteError> {
+    fn of(options: &SiteOptions, catalog: Catalog, beside: Option<&SiteReader>) -> Self {
         let main = &options.database;
-        let catalog = Catalog::open(&main.address, access, limits).await?;
         let named = std::iter::once((MAIN_PLACEMENT.to_owned(), main.clone()));
         let all = options.databases.iter().map(|(name, placement)| (name.clone(), placement.clone())).chain(named);
         let slots = all.map(|(name, placement)| (name, Slot { placement, session: OnceCell::new() })).collect();
-        Ok(Self {
+        Self {
             catalog,
             slots,
             beside: beside.cloned(),
@@ -136,7 +131,7 @@ impl<D: ?Sized> Shared<D> {
             state: options.state.clone(),
             packs: options.packs.clone(),
             storage: options.storage.clone(),
-        })
+        }
     }
 
     fn slot(&self, name: &str) -> Result<&Slot<D>, SiteError> {
@@ -280,8 +275,9 @@ impl SiteReader {
     pub async fn open(options: &SiteOptions) -> Result<Self, SiteError> {
         // To read the pack that most tenants have takes as long as to connect.
         tokio::task::spawn_blocking(packs::warm);
-        let limits = options.database.for_catalog(1);
-        Ok(Self(Arc::new(Shared::open(options, Access::ReadOnly, (&limits, None)).await?)))
+        let main = &options.database;
+        let catalog = Catalog::open(&main.address, Access::ReadOnly, &main.for_catalog(1)).await?;
+        Ok(Self(Arc::new(Shared::of(options, catalog, None))))
     }
 
     /// A placement by its name.
@@ -298,8 +294,13 @@ impl SiteWriter {
     ///
     /// `beside` is the same site for reading, where it is open: it must not be closed before this one.
     pub async fn open(options: &SiteOptions, beside: Option<&SiteReader>, runs: usize) -> Result<Self, SiteError> {
-        let limits = options.database.for_catalog(runs);
-        Ok(Self(Arc::new(Shared::open(options, Access::ReadWrite, (&limits, beside)).await?)))
+        let main = &options.database;
+        let open = beside.filter(|_| runs == 1).and_then(|beside| beside.catalog().for_one_run());
+        let catalog = match open {
+            Some(open) => open,
+            None => Catalog::open(&main.address, Access::ReadWrite, &main.for_catalog(runs)).await?,
+        };
+        Ok(Self(Arc::new(Shared::of(options, catalog, beside))))
     }
 
     /// A placement by its name.
