@@ -123,7 +123,8 @@ fn go(cli: Cli, environment: Environment) -> u8 {
             return BUG;
         }
     };
-    let code = runtime.block_on(async {
+    // On a thread that waits for the network itself: another one would have to wake this one at every answer.
+    let work = runtime.spawn(async move {
         let signals = listen(&console);
         let identity = Identity::new(&environment.user(), &environment.host(), std::process::id());
         let site = Site::default();
@@ -140,6 +141,7 @@ fn go(cli: Cli, environment: Environment) -> u8 {
             }
         }
     });
+    let code = runtime.block_on(work).unwrap_or(BUG);
     // Threads that wait for a file or a terminal must not hold up the end.
     runtime.shutdown_background();
     code

@@ -117,11 +117,11 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
         RunFlags { plan: args.plan.clone(), fleet: args.fleet.clone(), target_named: args.selection.names_a_target() };
     let state = &session.settings.paths.state;
     let spooled = std::path::absolute(state).unwrap_or_else(|_| state.clone()).join("spool");
-    let kept = std::cell::RefCell::new(Vec::new());
+    let kept = std::sync::OnceLock::new();
     let ended = run::operation(session, &flags, async |site| {
         let tenants = session.tenants(&args.selection).await?;
         let sources = sources(&args, session, &spooled).await?;
-        kept.borrow_mut().clone_from(&sources);
+        let _ = kept.set(sources.clone());
         let operations =
             tenants.into_iter().map(|tenant| Load::new(request(&args, session, &sources, tenant.id), site.site_id()));
         Ok(operations.collect())
@@ -131,7 +131,7 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
     if matches!(ended, Ok(crate::cli::fault::Ending::Done | crate::cli::fault::Ending::Partial))
         && flags.plan.plan_out.is_none()
     {
-        kept.borrow().iter().for_each(|input| spool::remove(&spooled, input));
+        kept.get().into_iter().flatten().for_each(|input| spool::remove(&spooled, input));
     }
     ended
 }
