@@ -60,7 +60,11 @@ fn writer(site: &Site) -> Command {
                 )
             };
             let sql = (moved(1, 0, "active", "<>") + &moved(0, 1, "failed", "=")).repeat(5_000);
-            let script = site.write("writer.sql", sql);
+            // Written once: to write it again would cut it off for those who read it already.
+            let script = site.path("writer.sql");
+            if !script.exists() {
+                site.write("writer.sql", sql);
+            }
             command.stdin(std::fs::File::open(script).expect("the script")).stdout(Stdio::null());
             command
         }
