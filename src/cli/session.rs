@@ -143,7 +143,8 @@ pub fn site_options(settings: &Settings, environment: &Environment) -> Result<Si
     for (name, placement) in &settings.databases {
         databases.insert(name.clone(), place(placement)?);
     }
-    let here = |path: &Path| environment.directory.join(path);
+    // Its parts again, so that a './' in the middle does not show.
+    let here = |path: &Path| environment.directory.join(path).components().collect::<PathBuf>();
     let sealing = &settings.sealing;
     let passphrase = sealing.passphrase.expose();
     Ok(SiteOptions {
@@ -173,7 +174,6 @@ fn place(environment: &Environment, text: &str) -> String {
 
 fn backup_options(settings: &Settings, environment: &Environment) -> BackupOptions {
     let backup = &settings.backup;
-    // Its parts again, so that a './' in the middle does not show.
     let here = |path: &Path| environment.directory.join(path).components().collect::<PathBuf>();
     let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let [access_key_id, secret_access_key, session_token] = backup.s3_credentials.each_ref().map(|s| given(s.expose()));

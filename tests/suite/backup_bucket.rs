@@ -92,6 +92,9 @@ fn a_bucket_that_is_not_there_is_named(site: &Site) {
     assert!(matches!(refused.code, 1 | 4 | 5), "{refused}");
     assert!(!refused.stderr.contains("h1dden") && !refused.stdout.contains("h1dden"), "{refused}");
     refused.says(&["s3://nowhere"]);
+    let list = run(site, "backup list");
+    assert!(matches!(list.code, 1 | 4 | 5), "{list}");
+    list.says(&["s3://nowhere", "NoSuchBucket"]);
 }
 
 on_both_engines!(a_bucket_is_a_repository_like_any_other, a_bucket_that_is_not_there_is_named);

@@ -50,7 +50,7 @@ pub enum KeyError {
     )]
     Nobody,
     /// None of the keys at hand opens it.
-    #[error("none of the {tried} keys at hand opens {what}")]
+    #[error("{} opens {what}", none_of(*tried))]
     #[diagnostic(
         code(fixtool::key::wrong),
         help("give the key of one of the administrators; 'fixtool backup key list' names their public halves")
@@ -86,4 +86,11 @@ pub enum KeyError {
     #[error("sealing failed: {0}")]
     #[diagnostic(code(fixtool::key::seal))]
     Seal(String),
+}
+
+fn none_of(tried: usize) -> String {
+    match tried {
+        0 => "no key at hand".to_owned(),
+        _ => format!("none of the {tried} keys at hand"),
+    }
 }

@@ -9,7 +9,7 @@ use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use object_store::path::Path;
 use object_store::{ClientOptions, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
 
-use super::error::Place;
+use super::error::{Place, is_absent};
 use super::{Entry, FailureKind, Put, StorageError, StorageOptions};
 
 /// A connection that is not made in this time will not be made.
@@ -92,7 +92,7 @@ impl Bucket {
             |size| StorageError::TooLarge { location: location.to_owned(), path: path.to_owned(), size, most };
         let found = match self.store.get_opts(&self.path(path), GetOptions::default()).await {
             Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(place.bucket(&error)),
         };
         let size = found.meta.size;

@@ -175,6 +175,12 @@ pub(super) fn plain(said: &str) -> String {
 }
 
 /// The whole chain of causes: the first link alone says only "error performing the request".
+/// Whether the object is not there, and the bucket is.
+pub(super) fn is_absent(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { .. })
+        && kind_of_text(&reason_of_bucket(error)) != FailureKind::Missing
+}
+
 fn reason_of_bucket(error: &object_store::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
