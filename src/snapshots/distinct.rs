@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 
 use bytes::Bytes;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::SnapshotError;
 use super::manifest::TableEntry;
@@ -17,7 +18,13 @@ use crate::model::Model;
 const HELD: usize = 2 << 20;
 
 /// Files that are used beyond that.
-const SHELVES: usize = 64;
+const SHELVES: usize = 16;
+
+/// Tables of more rows than this take turns, so that those of a fleet do not fill memory together.
+const FEW: u64 = 64 << 10;
+
+/// How many of them are looked at side by side.
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// The keys of one table's rows.
 pub struct Distinct {
@@ -26,15 +33,20 @@ pub struct Distinct {
     seen: Vec<u128>,
     shelves: Vec<BufWriter<File>>,
     held: usize,
+    _turn: Option<SemaphorePermit<'static>>,
 }
 
 impl Distinct {
     /// Of the primary key of a table; `None` if it has none, or not all of it is in the snapshot.
-    pub fn of(entry: &TableEntry, model: &Model) -> Option<Self> {
+    pub async fn of(entry: &TableEntry, model: &Model) -> Option<Self> {
         let key = &model.tables.get(&entry.name)?.primary_key;
         let place = |name: &String| entry.columns.iter().position(|column| column == name);
         let places: Vec<usize> = key.iter().map(place).collect::<Option<_>>()?;
-        (!places.is_empty()).then(|| Self { places, seen: Vec::new(), shelves: Vec::new(), held: HELD })
+        if places.is_empty() {
+            return None;
+        }
+        let turn = if entry.rows > FEW { Some(TURNS.acquire().await.ok()?) } else { None };
+        Some(Self { places, seen: Vec::new(), shelves: Vec::new(), held: HELD, _turn: turn })
     }
 
     /// Remembers the keys of these lines; the inner error is one of a temporary file.
@@ -58,12 +70,18 @@ impl Distinct {
         for line in rows.split_inclusive(|byte| *byte == b'\n') {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             key.clear();
+            let mut known = true;
             // No value holds a tab, so where one column of a key ends is certain.
             for (at, field) in line.split(|byte| *byte == b'\t').enumerate() {
                 if self.places.contains(&at) {
                     key.extend_from_slice(field);
                     key.push(b'\t');
+                    known &= field != b"\\N";
                 }
+            }
+            // A table that SQLite made may have rows without a key, which are equal to none.
+            if !known {
+                continue;
             }
             let mut bits = [0; 16];
             bits.copy_from_slice(blake3::hash(&key).as_bytes().get(..16).unwrap_or(&[0; 16]));
@@ -123,7 +141,7 @@ mod tests {
     use super::*;
 
     fn count(places: &[usize], held: usize, lines: &[String]) -> u64 {
-        let mut keys = Distinct { places: places.to_vec(), seen: Vec::new(), shelves: Vec::new(), held };
+        let mut keys = Distinct { places: places.to_vec(), seen: Vec::new(), shelves: Vec::new(), held, _turn: None };
         for part in lines.chunks(7) {
             keys.push(part.concat().as_bytes()).unwrap();
         }
@@ -143,6 +161,7 @@ mod tests {
         lines.push("998\tonce\tmore\n".to_owned());
         assert_eq!(count(&[0], HELD, &lines), 2);
         assert_eq!(count(&[0], 100, &lines), 2);
+        assert_eq!(count(&[0], HELD, &["\\N\t1\n".to_owned(), "\\N\t2\n".to_owned()]), 0);
         // "1" and "23" is not "12" and "3".
         assert_eq!(count(&[0, 1], HELD, &["1\t23\n".to_owned(), "12\t3\n".to_owned()]), 0);
     }

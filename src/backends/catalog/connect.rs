@@ -43,6 +43,7 @@ pub(super) async fn postgres(
         migrations::migrate_postgres(&mut first, &site_id).await?;
         checked = Some(migrations::check_on_postgres(&mut first).await);
     }
+    let checked_at_open = checked.is_some();
     if let Some(checked) = checked {
         site_id = checked?;
         read.get_or_init(|| async { connection }).await;
@@ -50,8 +51,17 @@ pub(super) async fn postgres(
     drop(first);
     let appender = write.clone().map(|write| Appender::start(write, Engine::Postgres));
     let source = Source::Postgres(pool);
-    let inner =
-        Inner { engine: Engine::Postgres, site_id, source, pool: limits.pool_size, pooled, read, write, appender };
+    let inner = Inner {
+        engine: Engine::Postgres,
+        site_id,
+        source,
+        pool: limits.pool_size,
+        pooled,
+        checked: checked_at_open,
+        read,
+        write,
+        appender,
+    };
     Ok(Catalog::of(inner))
 }
 
@@ -72,8 +82,18 @@ pub(super) async fn sqlite(file: &Path, access: Access, size: u32) -> Result<Cat
     }
     let appender = write.clone().map(|write| Appender::start(write, Engine::Sqlite));
     let source = Source::Sqlite(file);
-    let pooled = false;
-    Ok(Catalog::of(Inner { engine: Engine::Sqlite, site_id, source, pool: size, pooled, read, write, appender }))
+    let (pooled, checked) = (false, true);
+    Ok(Catalog::of(Inner {
+        engine: Engine::Sqlite,
+        site_id,
+        source,
+        pool: size,
+        pooled,
+        checked,
+        read,
+        write,
+        appender,
+    }))
 }
 
 /// Looks for a catalog that did not exist before.

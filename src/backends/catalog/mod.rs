@@ -58,6 +58,8 @@ struct Inner {
     pool: u32,
     /// A pooler in transaction mode stands between: nothing may be done outside a transaction.
     pooled: bool,
+    /// It existed when it was opened, and was compared with what this program knows.
+    checked: bool,
     /// Set as soon as the catalog is known to exist.
     read: OnceCell<DatabaseConnection>,
     write: Option<Writing>,
@@ -89,7 +91,7 @@ impl Catalog {
     /// `None` where each needs its own: on SQLite, behind a pooler, and before the catalog exists.
     pub fn for_one_run(&self) -> Option<Self> {
         let Source::Postgres(pool) = &self.inner.source else { return None };
-        let read = self.inner.read.get().filter(|_| !self.inner.pooled)?;
+        let read = self.inner.read.get().filter(|_| self.inner.checked && !self.inner.pooled)?;
         let write = Writing { connection: read.clone(), reads_by_itself: true };
         Some(Self::of(Inner {
             engine: self.inner.engine,
@@ -97,6 +99,7 @@ impl Catalog {
             source: Source::Postgres(pool.clone()),
             pool: self.inner.pool,
             pooled: false,
+            checked: true,
             read: OnceCell::new_with(Some(read.clone())),
             appender: Some(appender::Appender::start(write.clone(), self.inner.engine)),
             write: Some(write),

@@ -117,12 +117,15 @@ async fn probe(
     while let Some(ssl) = mode {
         let options = options(address, *ssl);
         let locked = if refused { options.clone() } else { options.clone().options([READ_ONLY]) };
-        let since = Instant::now();
+        let mut since = Instant::now();
         let first = pool(locked.clone(), limits, wear);
         let answer = match tokio::time::timeout(FIRST, first.acquire()).await {
             Ok(Ok(connection)) => Ok(Asked::Pooled(connection)),
             Ok(Err(error)) if !matches!(error, sqlx::Error::PoolTimedOut) => Err(translate(error)),
-            _ => open(&locked, limits).await.map(Asked::Alone),
+            _ => {
+                since = Instant::now();
+                open(&locked, limits).await.map(Asked::Alone)
+            }
         };
         match answer {
             Ok(connection) => {

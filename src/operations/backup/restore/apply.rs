@@ -76,7 +76,8 @@ fn fresh(way: &Way, step: &StepContext) -> Namespace {
     if way.beside { places::of(step).fresh } else { way.tenant.namespace.clone() }
 }
 
-/// How long a restore holds its snapshot, should it never come to its end. Each of its long steps begins to count anew.
+/// How long a restore holds its snapshot, should it never come to its end. Its steps begin to count anew
+/// when half of that is over.
 const HELD: Duration = Duration::from_hours(24);
 
 fn holder(run: &str) -> String {
@@ -92,6 +93,10 @@ async fn hold(way: &Way, site: &SiteWriter, step: &StepContext) -> Result<(), Ba
     let by = holder(&step.run);
     let held = vault.repository().pins(tenant).await?.into_iter().find(|(_, pin)| pin.by == by);
     if let Some((name, pin)) = held {
+        let half = since.0.checked_add(HELD / 2).ok().map(Instant);
+        if pin.until > half {
+            return Ok(());
+        }
         return Ok(vault.repository().renew_pin(tenant, &name, &Pin { until, ..pin }).await?);
     }
     vault.repository().pin(tenant, &Pin { snapshot: id.clone(), hold: Hold::Reader, by, since, until }).await?;

@@ -29,7 +29,8 @@ pub(super) async fn perform(
         None => Some(Vault::existing(site.backups()).await?),
         Some(_) => None,
     };
-    let mut looking = Looking { request, site, step, vault, objects: 0, bytes: 0, problems: Vec::new() };
+    let mut looking =
+        Looking { request, site, step, vault, objects: 0, bytes: 0, problems: Vec::new(), notes: Vec::new() };
     step.set_done(0);
     if looking.at(snapshot, *level).await? {
         return Ok(Outcome { interrupted: true, ..Outcome::default() });
@@ -47,7 +48,7 @@ pub(super) async fn perform(
         vault.repository().keep_verified((&request.id, snapshot), *level, result).await?;
     }
     if sound {
-        let outcome = Outcome::default().with("objects", looking.objects);
+        let outcome = Outcome { notes: looking.notes, ..Outcome::default() }.with("objects", looking.objects);
         return Ok(if looking.bytes > 0 { outcome.with("bytes_read", looking.bytes) } else { outcome });
     }
     if *level == Level::Live {
@@ -64,6 +65,7 @@ struct Looking<'a> {
     objects: u64,
     bytes: u64,
     problems: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Looking<'_> {
@@ -123,30 +125,35 @@ impl Looking<'_> {
     }
 
     async fn data(&mut self, source: &dyn SnapshotSource) -> Result<bool, BackupError> {
-        let failed = |error: std::io::Error| BackupError::File {
-            path: std::env::temp_dir(),
-            reason: format!("the keys of a large table are compared there: {error}"),
-        };
         for table in &source.manifest().tables {
-            let mut keys = Distinct::of(table, &source.manifest().model);
+            let mut keys = Distinct::of(table, &source.manifest().model).await;
             for part in &table.parts {
                 if self.step.is_cancelled() {
                     return Ok(true);
                 }
                 let read = source.rows(&table.name, part).await;
                 if let (Some(some), Ok(rows)) = (keys.take(), &read) {
-                    keys = Some(some.add(rows.clone()).await?.map_err(failed)?);
+                    keys = self.or_tell(&table.name, some.add(rows.clone()).await?);
                 }
                 self.was_read(part, read)?;
             }
             let Some(keys) = keys else { continue };
-            let twice = keys.twice().await?.map_err(failed)?;
-            if twice > 0 {
+            let twice = keys.twice().await?;
+            if let Some(twice) = self.or_tell(&table.name, twice).filter(|twice| *twice > 0) {
                 let rows = if twice == 1 { "1 row has".to_owned() } else { format!("{twice} rows have") };
                 self.problems.push(format!("{}: {rows} a key that another row has already", table.name));
             }
         }
         self.chunks(source).await
+    }
+
+    /// What a temporary file has no room for is not compared, and says nothing against the snapshot.
+    fn or_tell<T>(&mut self, table: &str, compared: std::io::Result<T>) -> Option<T> {
+        let place = std::env::temp_dir();
+        let tell = |error: &std::io::Error| {
+            self.notes.push(format!("{table}: its keys were not compared, for want of {}: {error}", place.display()));
+        };
+        compared.inspect_err(tell).ok()
     }
 
     /// Reads every byte of every file.
