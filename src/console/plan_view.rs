@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::style::{Tone, bytes, thousands};
+use super::style::{Tone, thousands};
 use super::{Page, Table};
 use crate::engine::plan::NO_SAFETY_COPY;
 use crate::engine::{Action, Effect, Outcome, Plan, Size, Undo, Unit};
+use crate::model::size::bytes;
 
 /// More plans than these are told in one line each.
 const IN_FULL: usize = 3;

@@ -99,24 +99,6 @@ pub fn thousands(number: u64) -> String {
     grouped
 }
 
-/// A number of bytes in binary units: `1.5 MiB`.
-pub fn bytes(amount: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if amount < 1024 {
-        return format!("{amount} B");
-    }
-    let mut tenths = amount / 1024 * 10 + amount % 1024 * 10 / 1024;
-    let mut unit = UNITS[0];
-    for next in &UNITS[1..] {
-        if tenths < 10_240 {
-            break;
-        }
-        tenths /= 1024;
-        unit = next;
-    }
-    format!("{}.{} {unit}", tenths / 10, tenths % 10)
-}
-
 /// A time span as people say it: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn span(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
@@ -145,10 +127,6 @@ mod tests {
         assert_eq!(thousands(0), "0");
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(bytes(1023), "1023 B");
-        assert_eq!(bytes(1536), "1.5 KiB");
-        assert_eq!(bytes(5 * 1024 * 1024 * 1024), "5.0 GiB");
-        assert_eq!(bytes(u64::MAX), "15.9 EiB");
         assert_eq!(span(420), "0.4 s");
         assert_eq!(span(200_000), "3 min 20 s");
     }

@@ -14,6 +14,7 @@ pub mod quota;
 pub mod raw;
 pub mod sample;
 pub mod selection;
+pub mod size;
 pub mod table;
 pub mod tenant;
 pub mod tenant_record;

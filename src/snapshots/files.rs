@@ -22,6 +22,7 @@ use super::source::{SnapshotSource, blocking};
 use super::take::Watch;
 use crate::backends::files::{Contents, FileError, OpenFolder, SeenFile, TenantFolder};
 use crate::model::Namespace;
+use crate::model::size::bytes;
 
 /// The sizes of chunks. Backups of years are compared with each other, so these stay; a file that is smaller is one chunk.
 const LEAST: usize = 512 << 10;
@@ -51,7 +52,7 @@ pub struct Amount {
 impl std::fmt::Display for Amount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let files = if self.files == 1 { "file" } else { "files" };
-        write!(f, "{} {files} of {} bytes", self.files, self.bytes)
+        write!(f, "{} {files} of {}", self.files, bytes(self.bytes))
     }
 }
 
@@ -250,7 +251,7 @@ pub async fn bring(
     let mut done = Amount::default();
     let all: u64 = files.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
     if let Some(room) = folder.room().filter(|room| *room < all) {
-        let reason = format!("the files have {all} bytes, and there is room for {room}");
+        let reason = format!("the files have {}, and there is room for {}", bytes(all), bytes(room));
         return Err(FileError { path: folder.path(), action: "restored", reason }.into());
     }
     let (place, fresh) = (folder.clone(), name.to_owned());

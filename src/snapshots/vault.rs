@@ -63,7 +63,10 @@ impl Vault {
                     return Ok(Some(Self { repository, administrators, identities, local, passed_over }));
                 }
                 Err(error) => {
-                    passed_over.push(format!("{location} is passed over: {error}"));
+                    let why = error.to_string();
+                    // Most failures name the place themselves.
+                    let place = if why.contains(location) { "a place for backups" } else { location };
+                    passed_over.push(format!("{place} is passed over: {why}"));
                     last = Some(error);
                 }
             }

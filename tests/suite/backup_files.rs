@@ -75,7 +75,7 @@ fn files_go_round_in_every_kind_of_backup(site: &Site) {
         *mode &= 0o777;
     }
     let looked = run(site, "backup create --tenant acme --include-files --dry-run").code(0);
-    assert!(looked.stdout.contains("and 6 files of 5242917 bytes"), "{looked}");
+    assert!(looked.stdout.contains("and 6 files of 5.0 MiB"), "{looked}");
     for (round, sealed) in [false, true].into_iter().enumerate() {
         if sealed {
             words::seal_backups(site);

@@ -228,6 +228,21 @@ fn secrets_are_sealed_listed_and_rotated(site: &Site) {
     run(site, "tenant credential set acme Spotify x --file secret.txt --yes").code(2);
 }
 
+fn whoever_stops_instead_of_giving_a_secret_stores_nothing(site: &Site) {
+    words::init(site, "acme");
+    let mut command = site.command();
+    command.args("tenant credential set acme spotify client_secret --yes".split(' '));
+    // Nothing is ever written to it, and it stays open.
+    command.stdin(std::process::Stdio::piped());
+    let mut running = site.start(command);
+    running.wait_for_handler();
+    running.signal("TERM");
+    running.wait().code(143);
+    let list = run(site, "tenant credential list acme -o json").code(0);
+    assert_eq!(list.json()["credentials"].as_array().map(Vec::len), Some(0));
+    assert!(!run(site, "op log").code(0).stdout.contains("tenant.credential"));
+}
+
 on_both_engines!(
     init_makes_everything_and_a_second_one_nothing,
     init_refuses_what_cannot_be_right,
@@ -241,4 +256,5 @@ on_both_engines!(
     a_forgotten_tenant_can_be_adopted_again,
     what_differs_is_listed,
     secrets_are_sealed_listed_and_rotated,
+    whoever_stops_instead_of_giving_a_secret_stores_nothing,
 );

@@ -1,10 +1,10 @@
 //! `fixtool backup list`: what the user may type.
 
-use super::sizes::bytes;
 use crate::cli::fault::CommandResult;
 use crate::cli::run;
 use crate::cli::session::Session;
 use crate::console::{Page, Table};
+use crate::model::size::bytes;
 use crate::operations::backup::list::{List, Listed, Told, View};
 use crate::snapshots::manifest::Kind;
 

@@ -7,7 +7,6 @@ mod list;
 mod prune;
 mod restore;
 mod show;
-mod sizes;
 mod verify;
 
 use clap::Subcommand;

@@ -5,6 +5,7 @@ use crate::cli::run;
 use crate::cli::session::Session;
 use crate::console::{Page, Table};
 use crate::model::TenantId;
+use crate::model::size::bytes;
 use crate::operations::tenant::show::{Show, View};
 
 const EXAMPLES: &str = "Examples:
@@ -93,10 +94,6 @@ fn facts(view: &View) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn size(bytes: u64) -> String {
-    match bytes {
-        0 => "-".to_owned(),
-        bytes if bytes < 10 * 1024 * 1024 => format!("{} KiB", bytes.div_ceil(1024)),
-        bytes => format!("{} MiB", bytes.div_ceil(1024 * 1024)),
-    }
+fn size(amount: u64) -> String {
+    if amount == 0 { "-".to_owned() } else { bytes(amount) }
 }

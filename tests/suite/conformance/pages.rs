@@ -86,7 +86,10 @@ fn ranges_of_pages_hold_every_row_exactly_once() {
         let marks = all_marks(&now, &of).await;
         assert_eq!(marks.iter().map(|mark| mark.rows).sum::<u64>(), ROWS.unsigned_abs());
         let own = now.pages(&["notes".into(), "loose".into()]).await.unwrap();
-        assert_eq!(own, [Some(vec![PageRange { from: 0, to: None }]), Some(vec![])]);
+        // Before 14, PostgreSQL reads a whole table for a range of its pages.
+        let pays = place.writer.capabilities().version_number >= 140_000;
+        let grids = if pays { [Some(vec![PageRange { from: 0, to: None }]), Some(vec![])] } else { [None, None] };
+        assert_eq!(own, grids);
         now.close().await;
         // Rows of a table that others inherit from lie in several files.
         execute(&place, "CREATE TABLE \"tenant_a\".heir () INHERITS (\"tenant_a\".loose)").await;

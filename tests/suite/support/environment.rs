@@ -241,6 +241,20 @@ impl Running {
         }
     }
 
+    /// Waits until it handles SIGTERM, which would end it at once before.
+    pub fn wait_for_handler(&mut self) {
+        let until = Instant::now() + Duration::from_mins(1);
+        loop {
+            let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim();
+            if u64::from_str_radix(caught, 16).is_ok_and(|signals| signals & (1 << 14) != 0) {
+                return;
+            }
+            assert!(!self.has_ended() && Instant::now() < until, "{} handles no signal", self.shown);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits for its end. A run of more than five minutes is a failure.
     pub fn wait(mut self) -> Output {
         let until = self.started + Duration::from_mins(5);

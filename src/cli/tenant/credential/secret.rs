@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+
 use crate::cli::flags::PlanFlags;
 use crate::cli::session::Session;
 use crate::model::TenantId;
@@ -25,18 +27,43 @@ pub struct SecretArgs {
     file: Option<PathBuf>,
 }
 
+/// What the user gave.
+pub enum Given {
+    /// A saved plan names everything.
+    Plan,
+    /// A request, and the secret where it is not in a file. A command that only looks needs none.
+    Request(Request, Option<SecretBytes>),
+    /// The user stopped the program instead of typing.
+    Interrupted,
+}
+
 impl SecretArgs {
-    /// The request, and the secret where it is not in a file. A command that only looks needs none.
-    pub fn into_request(
-        self,
-        plan: &PlanFlags,
-        session: &Session,
-    ) -> Result<Option<(Request, Option<SecretBytes>)>, CredentialSetError> {
-        let (Some(id), Some(integration), Some(name)) = (self.id, self.integration, self.name) else { return Ok(None) };
+    /// The request, and the secret where one is needed.
+    pub async fn into_request(self, plan: &PlanFlags, session: &Session) -> Result<Given, CredentialSetError> {
+        let (Some(id), Some(integration), Some(name)) = (self.id, self.integration, self.name) else {
+            return Ok(Given::Plan);
+        };
         let file = self.file.map(|path| session.environment.directory.join(path));
-        let needed = file.is_none() && !plan.dry_run && plan.plan_out.is_none();
-        let secret = if needed { Some(ask(&name)?) } else { None };
-        Ok(Some((Request { id, integration, name, file }, secret)))
+        let request = Request { id, integration, name: name.clone(), file };
+        if request.file.is_some() || plan.dry_run || plan.plan_out.is_some() {
+            return Ok(Given::Request(request, None));
+        }
+        // Taken before the echo is switched off, since nobody answers a question that was broken off.
+        let terminal = tcgetattr(std::io::stdin()).ok();
+        let asked = tokio::task::spawn_blocking(move || ask(&name));
+        let stop = session.signals.token();
+        tokio::select! {
+            () = stop.cancelled() => {
+                if let Some(before) = terminal {
+                    let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &before);
+                }
+                Ok(Given::Interrupted)
+            }
+            secret = asked => match secret {
+                Ok(secret) => Ok(Given::Request(request, Some(secret?))),
+                Err(error) => Err(unreadable("standard input", &error)),
+            },
+        }
     }
 }
 
@@ -45,9 +72,9 @@ fn ask(name: &str) -> Result<SecretBytes, CredentialSetError> {
         return SecretBytes::read(std::io::stdin().lock());
     }
     let typed = rpassword::prompt_password(format!("{name}: "));
-    let unreadable = |error: std::io::Error| CredentialSetError::Unreadable {
-        from: "the terminal".to_owned(),
-        reason: error.to_string(),
-    };
-    SecretBytes::new(typed.map_err(unreadable)?.into_bytes())
+    SecretBytes::new(typed.map_err(|error| unreadable("the terminal", &error))?.into_bytes())
+}
+
+fn unreadable(from: &str, error: &dyn std::error::Error) -> CredentialSetError {
+    CredentialSetError::Unreadable { from: from.to_owned(), reason: error.to_string() }
 }

@@ -1,7 +1,7 @@
 //! `fixtool tenant credential set`: what the user may type.
 
-use super::secret::SecretArgs;
-use crate::cli::fault::CommandResult;
+use super::secret::{Given, SecretArgs};
+use crate::cli::fault::{CommandResult, Ending};
 use crate::cli::flags::PlanFlags;
 use crate::cli::run::{self, Rebuild, RunFlags};
 use crate::cli::session::Session;
@@ -36,7 +36,11 @@ impl Rebuild for CredentialSet {
 /// Runs it.
 pub async fn run(args: Args, session: &Session) -> CommandResult {
     let flags = RunFlags::on_one(&args.plan);
-    let given = args.secret.into_request(&args.plan, session)?;
+    let given = match args.secret.into_request(&args.plan, session).await? {
+        Given::Plan => None,
+        Given::Request(request, secret) => Some((request, secret)),
+        Given::Interrupted => return Ok(Ending::Interrupted),
+    };
     run::operation(session, &flags, async |site| {
         Ok(given.into_iter().map(|(request, secret)| CredentialSet::new(request, site.site_id(), secret)).collect())
     })

@@ -6,6 +6,7 @@ use super::{Request, Snapshot};
 use crate::backends::database::roles::{TenantRoles, has_roles};
 use crate::engine::plan::NO_SAFETY_COPY;
 use crate::engine::{Draft, Effect, Size, Step, Undo, Unit};
+use crate::model::size::bytes;
 use crate::model::{Namespace, TenantId, TenantStatus};
 use crate::snapshots::safety::Foreseen;
 
@@ -145,7 +146,7 @@ impl Loss {
         let rows = if self.rows == 1 { "1 row".to_owned() } else { format!("{} rows", self.rows) };
         match self.bytes {
             0 => format!("{rows} of {}", self.table),
-            bytes => format!("{rows} of {} ({} KiB)", self.table, bytes.div_ceil(1024)),
+            amount => format!("{rows} of {} ({})", self.table, bytes(amount)),
         }
     }
 }
