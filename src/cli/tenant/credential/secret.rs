@@ -1,6 +1,6 @@
 //! Where a secret comes from: a file, standard input, or a terminal without an echo. Never a flag's value.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::PathBuf;
 
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
@@ -60,19 +60,23 @@ impl SecretArgs {
                 Ok(Given::Interrupted)
             }
             secret = asked => match secret {
-                Ok(secret) => Ok(Given::Request(request, Some(secret?))),
+                Ok(secret) => Ok(secret?.map_or(Given::Interrupted, |secret| Given::Request(request, Some(secret)))),
                 Err(error) => Err(unreadable("standard input", &error)),
             },
         }
     }
 }
 
-fn ask(name: &str) -> Result<SecretBytes, CredentialSetError> {
+/// The secret; `None` when Ctrl-C broke the question off.
+fn ask(name: &str) -> Result<Option<SecretBytes>, CredentialSetError> {
     if !std::io::stdin().is_terminal() {
-        return SecretBytes::read(std::io::stdin().lock());
+        return SecretBytes::read(std::io::stdin().lock()).map(Some);
     }
-    let typed = rpassword::prompt_password(format!("{name}: "));
-    SecretBytes::new(typed.map_err(|error| unreadable("the terminal", &error))?.into_bytes())
+    match rpassword::prompt_password(format!("{name}: ")) {
+        Ok(typed) => SecretBytes::new(typed.into_bytes()).map(Some),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
+        Err(error) => Err(unreadable("the terminal", &error)),
+    }
 }
 
 fn unreadable(from: &str, error: &dyn std::error::Error) -> CredentialSetError {
