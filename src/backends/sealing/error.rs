@@ -53,7 +53,10 @@ pub enum KeyError {
     #[error("{} opens {what}", none_of(*tried))]
     #[diagnostic(
         code(fixtool::key::wrong),
-        help("give the key of one of the administrators; 'fixtool backup key list' names their public halves")
+        help(
+            "name the file with an administrator's key in backup.identities, or set BACKUP_ENCRYPTION_KEY to the passphrase; \
+             'fixtool backup key list' names the public halves"
+        )
     )]
     Wrong {
         /// What was to be opened.
