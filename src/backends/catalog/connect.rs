@@ -37,8 +37,11 @@ pub(super) async fn postgres(
     if exists {
         checked = Some(migrations::check_on_postgres(&mut first).await);
     }
-    let write =
-        (access == Access::ReadWrite).then(|| Writing { connection: connection.clone(), reads_by_itself: false });
+    let write = (access == Access::ReadWrite).then(|| Writing {
+        connection: connection.clone(),
+        reads_by_itself: false,
+        pooled,
+    });
     if write.is_some() && !matches!(checked, Some(Ok(_))) {
         migrations::migrate_postgres(&mut first, &site_id).await?;
         checked = Some(migrations::check_on_postgres(&mut first).await);
@@ -74,7 +77,7 @@ pub(super) async fn sqlite(file: &Path, access: Access, size: u32) -> Result<Cat
         migrations::migrate_sqlite(&file, &site_id).await?;
         let pool = sqlite_pool(&file, Access::ReadWrite, 1).await?;
         let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
-        write = Some(Writing { connection, reads_by_itself: false });
+        write = Some(Writing { connection, reads_by_itself: false, pooled: false });
     }
     if let Some(found) = look_in_file(&file, size).await? {
         site_id = migrations::check(&found).await?;

@@ -7,6 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sqlx::Row;
+
 use crate::backends::database::address::PostgresAddress;
 
 /// The identity of a site whose catalog would be this file.
@@ -18,7 +20,8 @@ pub(super) fn of_file(file: &Path) -> String {
 pub(super) async fn of_database(connection: &mut sqlx::PgConnection, address: &PostgresAddress) -> String {
     let sql = "SELECT c.system_identifier::text || '/' || d.oid::text \
                FROM pg_control_system() c, pg_database d WHERE d.datname = current_database()";
-    match sqlx::query_scalar::<_, String>(sql).fetch_one(connection).await {
+    let found = sqlx::raw_sql(sql).fetch_one(connection).await.and_then(|row| row.try_get::<String, _>(0));
+    match found {
         Ok(text) => digest("postgres", &text),
         Err(error) => {
             // Some services hide the system identifier; the address is the next best thing.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, Statement};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgExecutor, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgExecutor, Row, SqlitePool};
 
 use super::{CatalogError, entity, now};
 
@@ -46,8 +46,11 @@ impl Migration {
 }
 
 /// Whether the catalog exists.
+///
+/// This and what else is asked outside of a transaction is never prepared: behind a pooler in transaction mode, what one
+/// backend was told to prepare another one is told to run.
 pub(super) async fn exists_on_postgres(at: impl PgExecutor<'_>) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar("SELECT to_regclass('fixtool.migration') IS NOT NULL").fetch_one(at).await?)
+    Ok(sqlx::raw_sql("SELECT to_regclass('fixtool.migration') IS NOT NULL").fetch_one(at).await?.try_get(0)?)
 }
 
 /// Whether the file is a catalog, and not one that somebody is about to make.
@@ -74,8 +77,8 @@ pub(super) async fn check(connection: &DatabaseConnection) -> Result<String, Cat
 /// The same on one connection to PostgreSQL, before anybody else has one.
 pub(super) async fn check_on_postgres(connection: &mut PgConnection) -> Result<String, CatalogError> {
     up_to_date(&applied_on_postgres(&mut *connection).await?)?;
-    let stored = sqlx::query_scalar("SELECT site_id FROM fixtool.site").fetch_optional(connection).await?;
-    stored.ok_or_else(without_identity)
+    let stored = sqlx::raw_sql("SELECT site_id FROM fixtool.site").fetch_optional(connection).await?;
+    Ok(stored.ok_or_else(without_identity)?.try_get(0)?)
 }
 
 fn up_to_date(applied: &[(i32, String)]) -> Result<(), CatalogError> {
@@ -112,8 +115,10 @@ pub(super) async fn migrate_postgres(connection: &mut PgConnection, site_id: &st
     }
     let mut transaction = connection.begin().await?;
     sqlx::raw_sql(GUARD).execute(&mut *transaction).await?;
-    let made: bool =
-        sqlx::query_scalar("SELECT to_regnamespace('fixtool') IS NOT NULL").fetch_one(&mut *transaction).await?;
+    let made: bool = sqlx::raw_sql("SELECT to_regnamespace('fixtool') IS NOT NULL")
+        .fetch_one(&mut *transaction)
+        .await?
+        .try_get(0)?;
     if !made {
         sqlx::raw_sql("CREATE SCHEMA fixtool").execute(&mut *transaction).await?;
     }
@@ -122,18 +127,24 @@ pub(super) async fn migrate_postgres(connection: &mut PgConnection, site_id: &st
     for migration in pending(&applied_on_postgres(&mut transaction).await?)? {
         sqlx::raw_sql(AssertSqlSafe(migration.text(schema))).execute(&mut *transaction).await?;
         let sql = "INSERT INTO fixtool.migration (number, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
-        let row = sqlx::query(sql).bind(migration.number).bind(migration.name).bind(migration.checksum()).bind(now());
+        let row = sqlx::query(sql)
+            .persistent(false)
+            .bind(migration.number)
+            .bind(migration.name)
+            .bind(migration.checksum())
+            .bind(now());
         row.execute(&mut *transaction).await?;
     }
     let sql = "INSERT INTO fixtool.site (singleton, site_id, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING";
-    sqlx::query(sql).bind(site_id).bind(now()).execute(&mut *transaction).await?;
+    sqlx::query(sql).persistent(false).bind(site_id).bind(now()).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(())
 }
 
 async fn applied_on_postgres(connection: &mut PgConnection) -> Result<Vec<(i32, String)>, CatalogError> {
     let sql = "SELECT number, checksum FROM fixtool.migration ORDER BY number";
-    Ok(sqlx::query_as(sql).fetch_all(connection).await?)
+    let rows = sqlx::raw_sql(sql).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// Makes the file and brings it up to date, in one transaction.

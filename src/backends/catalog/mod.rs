@@ -32,7 +32,9 @@ mod tenants;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sea_orm::{AccessMode, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, SqliteTransactionMode};
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, SqliteTransactionMode,
+};
 use sea_orm::{TransactionOptions, TransactionTrait};
 use tokio::sync::OnceCell;
 
@@ -92,7 +94,7 @@ impl Catalog {
     pub fn for_one_run(&self) -> Option<Self> {
         let Source::Postgres(pool) = &self.inner.source else { return None };
         let read = self.inner.read.get().filter(|_| self.inner.checked && !self.inner.pooled)?;
-        let write = Writing { connection: read.clone(), reads_by_itself: true };
+        let write = Writing { connection: read.clone(), reads_by_itself: true, pooled: false };
         Some(Self::of(Inner {
             engine: self.inner.engine,
             site_id: self.inner.site_id.clone(),
@@ -153,7 +155,9 @@ impl Catalog {
             },
         };
         if self.inner.pooled {
-            return Ok(Some(DatabaseExecutor::OwnedTransaction(read.begin().await?)));
+            let transaction = read.begin().await?;
+            transaction.execute_unprepared(CLEAN).await?;
+            return Ok(Some(DatabaseExecutor::OwnedTransaction(transaction)));
         }
         Ok(Some(DatabaseExecutor::Connection(read)))
     }
@@ -174,7 +178,13 @@ struct Writing {
     connection: DatabaseConnection,
     /// The session reads unless a transaction says otherwise.
     reads_by_itself: bool,
+    /// A pooler in transaction mode stands between.
+    pooled: bool,
 }
+
+/// Behind a pooler the backend may still hold statements that other clients prepared under the names that the
+/// driver is about to use.
+const CLEAN: &str = "DEALLOCATE ALL";
 
 impl Writing {
     /// Begins a transaction that takes SQLite's write lock at once, so that it never fails half way.
@@ -184,7 +194,11 @@ impl Writing {
             access_mode: self.reads_by_itself.then_some(AccessMode::ReadWrite),
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         };
-        Ok(self.connection.begin_with_options(options).await?)
+        let transaction = self.connection.begin_with_options(options).await?;
+        if self.pooled {
+            transaction.execute_unprepared(CLEAN).await?;
+        }
+        Ok(transaction)
     }
 }
 

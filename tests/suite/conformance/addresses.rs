@@ -1,10 +1,8 @@
 //! Ways to a PostgreSQL server: TLS, refusals, and a pooler in between.
 
 use std::fs;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fixtool::backends::database::address::Address;
 use fixtool::backends::database::connect::{Limits, reader, writer};
@@ -15,7 +13,7 @@ use tempfile::TempDir;
 
 use super::lines::{lines, split, what};
 use super::{Place, model, namespace, runtime};
-use crate::support::{PostgresDatabase, PrivatePostgres, server, variable};
+use crate::support::{Pooler, PostgresDatabase, PrivatePostgres, server};
 
 async fn connect(url: &str) -> Result<bool, DatabaseError> {
     let address: Address = url.parse().unwrap();
@@ -124,61 +122,6 @@ fn install(server: &PrivatePostgres, name: &str, content: &str) {
     chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
 }
 
-/// `PgBouncer` in transaction mode before a database.
-struct Pooler {
-    child: Child,
-    url: String,
-    _folder: TempDir,
-}
-
-impl Pooler {
-    /// `None` where there is no `PgBouncer`.
-    fn start(database: &PostgresDatabase, settings: &str) -> Option<Self> {
-        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"]
-            .into_iter()
-            .find(|program| Path::new(program).exists())?;
-        let server = variable("FIXTOOL_TEST_POSTGRES");
-        let (host, port) =
-            server.split_once('@').and_then(|(_, rest)| rest.split_once('/')?.0.split_once(':')).unwrap();
-        let url = database.url();
-        let name = url.rsplit_once('/').unwrap().1;
-        let folder = TempDir::new().unwrap();
-        let listen = server::free_port();
-        let configuration = format!(
-            "[databases]\n{name} = host={host} port={port} user=fixtool\n[pgbouncer]\nlisten_addr=127.0.0.1\n\
-             listen_port={listen}\nauth_type=any\npool_mode=transaction\ndefault_pool_size=3\nunix_socket_dir=\n{settings}\n"
-        );
-        let file = folder.path().join("pgbouncer.ini");
-        fs::write(&file, configuration).unwrap();
-        let mut command = Command::new(program);
-        if is_root() {
-            // It refuses to run as root, and must be able to read its configuration.
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-            command.args(["-u", "nobody"]);
-        }
-        let child = command.arg("-q").arg(&file).stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", listen)).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(10), "PgBouncer does not start");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Some(Self { child, url: format!("postgres://fixtool@127.0.0.1:{listen}/{name}"), _folder: folder })
-    }
-}
-
-impl Drop for Pooler {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
-}
-
 /// Works as two clients at once, each with several connections over three backends.
 async fn work_through(url: &str) {
     let address: Address = url.parse().unwrap();
@@ -256,12 +199,8 @@ async fn held_and_exchanged(writer: &dyn Writer, here: &Namespace, model: &Model
 #[test]
 fn a_pooler_in_transaction_mode_changes_nothing() {
     let database = PostgresDatabase::new();
-    // It refuses startup parameters that it does not know, or swallows them: both are in use.
-    for settings in ["", "ignore_startup_parameters=options,extra_float_digits"] {
-        let Some(pooler) = Pooler::start(&database, settings) else {
-            println!("skipped: PgBouncer is not installed here");
-            return;
-        };
+    for settings in Pooler::WAYS {
+        let pooler = Pooler::start(&database, settings);
         runtime().block_on(work_through(&pooler.url));
     }
 }

@@ -15,12 +15,14 @@
 pub mod backups;
 pub mod environment;
 pub mod generate;
+pub mod pooler;
 pub mod redis;
 pub mod server;
 pub mod site;
 pub mod words;
 
 pub use environment::{Output, Running, TestEnvironment};
+pub use pooler::Pooler;
 pub use redis::Redis;
 pub use server::{PrivatePostgres, PrivateRedis};
 pub use site::{Engine, PostgresDatabase, Site};
