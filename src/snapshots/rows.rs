@@ -10,7 +10,7 @@ use super::manifest::Manifest;
 use super::room::Checks;
 use super::source::SnapshotSource;
 use super::take::Watch;
-use crate::backends::database::joint::{JointStep, Pair};
+use crate::backends::database::joint::{JointStep, Pair, differ, matching};
 use crate::backends::database::quote::{identifier, list, literal};
 use crate::backends::database::{DatabaseError, Writer};
 use crate::model::{Engine, ForeignKey, Model, Namespace, OnDelete, Table};
@@ -216,7 +216,7 @@ impl Script<'_> {
             let found = parents.map(|key| {
                 let nulls = key.columns.iter().map(|column| format!("b.{} IS NULL", identifier(column)));
                 let nulls: Vec<String> = nulls.collect();
-                format!("({} OR {})", nulls.join(" OR "), self.exists(&key, "b"))
+                format!("({} OR {})", nulls.join(" OR "), self.exists(&table, &key, "b"))
             });
             let mut wanted = vec![self.missing(&name, &table)];
             wanted.extend(found);
@@ -270,20 +270,18 @@ impl Script<'_> {
             self.model.tables.iter().map(|(child, table)| (child.clone(), table.clone())).collect();
         for (child, definition) in children {
             for key in definition.all_foreign_keys().into_iter().filter(|key| key.table == name) {
-                let met = key.columns.iter().zip(&key.to);
-                let met: Vec<String> =
-                    met.map(|(own, other)| format!("c.{} = t.{}", identifier(own), identifier(other))).collect();
+                let met = matching(self.engine, ("c", &definition, &key.columns), ("t", &key.to));
                 let mut wanted = vec![self.surplus(name, &table)];
                 // A row that goes itself is in nobody's way.
                 if self.order.contains(&child) {
-                    let stays = matching("c", "o", &definition.primary_key);
+                    let stays = self.same("c", "o", &definition);
                     wanted.push(format!("EXISTS (SELECT 1 FROM {} o WHERE {stays})", self.there(&child)));
                 }
                 let query = format!(
-                    "SELECT count(*) FROM {} c JOIN {} t ON {} WHERE {}",
+                    "SELECT {}(*) FROM {} c JOIN {} t ON {met} WHERE {}",
+                    if self.engine == Engine::Postgres { "pg_catalog.count" } else { "count" },
                     self.here(&child),
                     self.here(name),
-                    met.join(" AND "),
                     wanted.join(" AND ")
                 );
                 let message = format!(
@@ -310,21 +308,24 @@ impl Script<'_> {
     }
 
     fn missing(&self, name: &str, table: &Table) -> String {
-        let met = matching("t", "b", &table.primary_key);
+        let met = self.same("t", "b", table);
         format!("NOT EXISTS (SELECT 1 FROM {} t WHERE {met})", self.here(name))
     }
 
     fn surplus(&self, name: &str, table: &Table) -> String {
-        let met = matching("t", "b", &table.primary_key);
+        let met = self.same("t", "b", table);
         format!("NOT EXISTS (SELECT 1 FROM {} b WHERE {met})", self.there(name))
     }
 
+    /// Whether two rows of a table are one.
+    fn same(&self, one: &str, other: &str, table: &Table) -> String {
+        matching(self.engine, (one, table, &table.primary_key), (other, &table.primary_key))
+    }
+
     /// Whether the row that is pointed at is there.
-    fn exists(&self, key: &ForeignKey, row: &str) -> String {
-        let met = key.columns.iter().zip(&key.to);
-        let met: Vec<String> =
-            met.map(|(own, other)| format!("p.{} = {row}.{}", identifier(other), identifier(own))).collect();
-        format!("EXISTS (SELECT 1 FROM {} p WHERE {})", self.here(&key.table), met.join(" AND "))
+    fn exists(&self, table: &Table, key: &ForeignKey, row: &str) -> String {
+        let met = matching(self.engine, (row, table, &key.columns), ("p", &key.to));
+        format!("EXISTS (SELECT 1 FROM {} p WHERE {met})", self.here(&key.table))
     }
 
     /// Gives rows the reference back that they lost.
@@ -337,10 +338,10 @@ impl Script<'_> {
             self.here(name),
             each(&|column| format!("{column} = b.{column}"), ", "),
             self.there(name),
-            matching("t", "b", &table.primary_key),
+            self.same("t", "b", table),
             each(&|column| format!("t.{column} IS NULL"), " AND "),
             each(&|column| format!("b.{column} IS NOT NULL"), " AND "),
-            self.exists(key, "b")
+            self.exists(table, key, "b")
         )
     }
 
@@ -352,23 +353,14 @@ impl Script<'_> {
             return None;
         }
         let set: Vec<String> = others.iter().map(|column| format!("{column} = b.{column}")).collect();
-        // Not every type can be compared on PostgreSQL, but each has a text.
-        let differs = others.iter().map(|column| match self.engine {
-            Engine::Postgres => format!("t.{column}::text IS DISTINCT FROM b.{column}::text"),
-            Engine::Sqlite => format!("t.{column} IS NOT b.{column}"),
-        });
+        let differs = others.iter().map(|c| differ(self.engine, &format!("t.{c}"), &format!("b.{c}")));
         Some(format!(
             "UPDATE {} AS t SET {} FROM {} AS b WHERE {} AND ({})",
             self.here(name),
             set.join(", "),
             self.there(name),
-            matching("t", "b", &table.primary_key),
+            self.same("t", "b", table),
             differs.collect::<Vec<_>>().join(" OR ")
         ))
     }
-}
-
-fn matching(one: &str, other: &str, key: &[String]) -> String {
-    let met = key.iter().map(|column| format!("{one}.{0} = {other}.{0}", identifier(column)));
-    met.collect::<Vec<_>>().join(" AND ")
 }

@@ -18,8 +18,9 @@ pub(super) fn of_file(file: &Path) -> String {
 
 /// The identity of a site whose catalog would be in this database.
 pub(super) async fn of_database(connection: &mut sqlx::PgConnection, address: &PostgresAddress) -> String {
-    let sql = "SELECT c.system_identifier::text || '/' || d.oid::text \
-               FROM pg_control_system() c, pg_database d WHERE d.datname = current_database()";
+    let sql = "SELECT pg_catalog.concat(c.system_identifier, '/', d.oid) \
+               FROM pg_catalog.pg_control_system() c, pg_catalog.pg_database d \
+               WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
     let found = sqlx::raw_sql(sql).fetch_one(connection).await.and_then(|row| row.try_get::<String, _>(0));
     match found {
         Ok(text) => digest("postgres", &text),

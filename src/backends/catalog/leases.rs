@@ -16,7 +16,7 @@ const TRIES: u32 = 5;
 fn moment(engine: Engine, parameter: &str) -> String {
     match engine {
         Engine::Postgres => format!(
-            "to_char((clock_timestamp() + {parameter} * interval '1 millisecond') AT TIME ZONE 'UTC', \
+            "pg_catalog.to_char((pg_catalog.clock_timestamp() + {parameter} * interval '1 millisecond') AT TIME ZONE 'UTC', \
              'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
         ),
         Engine::Sqlite => {

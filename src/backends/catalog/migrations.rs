@@ -32,7 +32,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS {schema}migration (number INTEGE
                      name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)";
 
 /// Any number will do as long as every fixtool uses the same.
-const GUARD: &str = "SELECT pg_advisory_xact_lock(7306358190251340)";
+const GUARD: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7306358190251340)";
 
 impl Migration {
     /// Digest of its text, as it is stored beside its number. Line ends do not count.
@@ -50,7 +50,10 @@ impl Migration {
 /// This and what else is asked outside of a transaction is never prepared: behind a pooler in transaction mode, what one
 /// backend was told to prepare another one is told to run.
 pub(super) async fn exists_on_postgres(at: impl PgExecutor<'_>) -> Result<bool, CatalogError> {
-    Ok(sqlx::raw_sql("SELECT to_regclass('fixtool.migration') IS NOT NULL").fetch_one(at).await?.try_get(0)?)
+    Ok(sqlx::raw_sql("SELECT pg_catalog.to_regclass('fixtool.migration'::pg_catalog.text) IS NOT NULL")
+        .fetch_one(at)
+        .await?
+        .try_get(0)?)
 }
 
 /// Whether the file is a catalog, and not one that somebody is about to make.

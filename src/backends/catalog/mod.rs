@@ -183,8 +183,8 @@ struct Writing {
 }
 
 /// Behind a pooler the backend may still hold statements that other clients prepared under the names that the
-/// driver is about to use.
-const CLEAN: &str = "DEALLOCATE ALL";
+/// driver is about to use. What a pooler's last client let names mean is not what they mean here.
+const CLEAN: &str = "DEALLOCATE ALL; SET LOCAL search_path = pg_catalog, pg_temp";
 
 impl Writing {
     /// Begins a transaction that takes SQLite's write lock at once, so that it never fails half way.

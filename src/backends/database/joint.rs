@@ -4,7 +4,7 @@
 //! written to, so that what is committed is committed in one place.
 
 use super::quote::{identifier, qualified};
-use crate::model::{Engine, Namespace};
+use crate::model::{Engine, LogicalType, Namespace, Table};
 
 /// The two namespaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,38 @@ impl Pair {
             Engine::Postgres => qualified(&self.beside, table),
             Engine::Sqlite => format!("{ATTACHED}.{}", identifier(table)),
         }
+    }
+}
+
+/// Whether the columns of two rows are pairwise equal. The first row is of this table.
+///
+/// On PostgreSQL each operator is named in full. Of types that are not among the logical ones the stored bytes are
+/// compared, which needs no operator of theirs: values that a type takes for one are then told apart.
+pub fn matching(engine: Engine, (one, table, own): (&str, &Table, &[String]), other: (&str, &[String])) -> String {
+    let pair = |(column, its): (&String, &String)| {
+        let (left, right) = (format!("{one}.{}", identifier(column)), format!("{}.{}", other.0, identifier(its)));
+        let native = table.columns.get(column).is_some_and(|c| matches!(c.logical, LogicalType::Native(_)));
+        match engine {
+            Engine::Postgres if native => {
+                format!("ROW({left})::pg_catalog.record OPERATOR(pg_catalog.*=) ROW({right})::pg_catalog.record")
+            }
+            Engine::Postgres => format!("{left} OPERATOR(pg_catalog.=) {right}"),
+            Engine::Sqlite => format!("{left} = {right}"),
+        }
+    };
+    let pairs: Vec<String> = own.iter().zip(other.1).map(pair).collect();
+    pairs.join(" AND ")
+}
+
+/// Whether two values differ, NULL being a value like any other. Not every type of PostgreSQL can be compared, but each
+/// has a text.
+pub fn differ(engine: Engine, left: &str, right: &str) -> String {
+    match engine {
+        Engine::Postgres => format!(
+            "(pg_catalog.concat({left}) OPERATOR(pg_catalog.<>) pg_catalog.concat({right}) \
+             OR ({left} IS NULL) OPERATOR(pg_catalog.<>) ({right} IS NULL))"
+        ),
+        Engine::Sqlite => format!("{left} IS NOT {right}"),
     }
 }
 

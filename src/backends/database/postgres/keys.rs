@@ -2,26 +2,32 @@
 
 use std::collections::HashMap;
 
-use sqlx::postgres::PgArguments;
-use sqlx::{Arguments, AssertSqlSafe, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::error::translate;
 use super::introspect::get;
+use super::operators::{Comparison, Operators, text_of};
 use super::{Postgres, described};
 use crate::backends::database::load::parse_text;
-use crate::backends::database::quote::{identifier, qualified};
+use crate::backends::database::quote::{identifier, literal, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind, Lookup};
 use crate::model::{Engine, Namespace, Row, Value};
 
-/// Types of a table's columns, in full and without what would cut a value short.
+/// Types of a table's columns: in full, and the type under every domain without what would cut a value short.
 const TYPES: &str = "\
-SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS full_type,
-       pg_catalog.format_type(COALESCE(NULLIF(t.typbasetype, 0), t.oid), -1) AS open_type
-FROM pg_catalog.pg_namespace n
-JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped";
+WITH RECURSIVE base AS (
+    SELECT a.attnum, a.attname, a.atttypid, a.atttypmod, t.oid, t.typtype, t.typbasetype
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+    WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid
+      AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
+    UNION ALL
+    SELECT b.attnum, b.attname, b.atttypid, b.atttypmod, t.oid, t.typtype, t.typbasetype
+    FROM base b JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) b.typbasetype
+    WHERE b.typtype OPERATOR(pg_catalog.=) 'd'::pg_catalog.\"char\"
+)
+SELECT attname::pg_catalog.text AS name, pg_catalog.format_type(atttypid, atttypmod) AS full_type,
+       pg_catalog.format_type(oid, -1) AS open_type
+FROM base WHERE typtype OPERATOR(pg_catalog.<>) 'd'::pg_catalog.\"char\"";
 
 struct ColumnType {
     full: String,
@@ -36,18 +42,16 @@ impl Postgres {
         columns: &[String],
         keys: &[Row],
     ) -> Result<Vec<bool>, DatabaseError> {
-        let mut transaction = self.begin(namespace).await?;
+        let mut transaction = self.begin_reading(namespace, &[table]).await?;
         let types = types(&mut transaction, namespace, table).await?;
+        let operators = Operators::of(&mut transaction, namespace, table).await?;
         let sql = format!(
             "SELECT DISTINCT k.place FROM {} JOIN {} t ON {}",
-            given(columns),
+            given(columns, &types, keys)?,
             qualified(namespace, table),
-            matching(columns, &types)?
+            matching(columns, &operators)
         );
-        let found = sqlx::query_with(AssertSqlSafe(sql), arguments(columns, keys)?)
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(translate)?;
+        let found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *transaction).await.map_err(translate)?;
         let mut answer = vec![false; keys.len()];
         for row in &found {
             if let Some(exists) = answer.get_mut(place(row.try_get(0).map_err(translate)?)) {
@@ -65,20 +69,18 @@ impl Postgres {
         keys: &[Row],
     ) -> Result<Vec<Option<Value>>, DatabaseError> {
         let Lookup { namespace, table, columns, wanted } = question;
-        let mut transaction = self.begin(namespace).await?;
+        let mut transaction = self.begin_reading(namespace, &[table]).await?;
         let types = types(&mut transaction, namespace, table).await?;
+        let operators = Operators::of(&mut transaction, namespace, table).await?;
         let logical = described::logical(&type_of(&types, wanted)?.full, None);
         let sql = format!(
-            "SELECT DISTINCT ON (k.place) k.place, t.{}::text FROM {} JOIN {} t ON {} ORDER BY k.place",
-            identifier(wanted),
-            given(columns),
+            "SELECT DISTINCT ON (k.place) k.place, {} FROM {} JOIN {} t ON {} ORDER BY k.place",
+            text_of(&format!("t.{}", identifier(wanted))),
+            given(columns, &types, keys)?,
             qualified(namespace, table),
-            matching(columns, &types)?
+            matching(columns, &operators)
         );
-        let found = sqlx::query_with(AssertSqlSafe(sql), arguments(columns, keys)?)
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(translate)?;
+        let found = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *transaction).await.map_err(translate)?;
         let mut answer = vec![None; keys.len()];
         for row in &found {
             let value = match row.try_get::<Option<String>, _>(1).map_err(translate)? {
@@ -99,8 +101,7 @@ async fn types(
     namespace: &Namespace,
     table: &str,
 ) -> Result<HashMap<String, ColumnType>, DatabaseError> {
-    let rows =
-        sqlx::query(TYPES).bind(namespace.as_str()).bind(table).fetch_all(connection).await.map_err(translate)?;
+    let rows = sqlx::query(TYPES).bind(qualified(namespace, table)).fetch_all(connection).await.map_err(translate)?;
     rows.iter()
         .map(|row| Ok((get(row, "name")?, ColumnType { full: get(row, "full_type")?, open: get(row, "open_type")? })))
         .collect()
@@ -113,31 +114,30 @@ fn type_of<'t>(types: &'t HashMap<String, ColumnType>, column: &str) -> Result<&
     })
 }
 
-/// The keys as a table: one array a column, and each key's place.
-fn given(columns: &[String]) -> String {
-    let arrays: Vec<String> = (1..=columns.len()).map(|at| format!("${at}::text[]")).collect();
+/// The keys as a table, each with its place. A literal is read by its type's own input; to cast a text would be to ask
+/// for a cast, and the type's owner may have made one.
+fn given(columns: &[String], types: &HashMap<String, ColumnType>, keys: &[Row]) -> Result<String, DatabaseError> {
+    let open: Vec<&str> =
+        columns.iter().map(|column| Ok(type_of(types, column)?.open.as_str())).collect::<Result<_, DatabaseError>>()?;
+    let value = |value: Option<&Value>, open: &str| match value.and_then(parse_text::text_of) {
+        Some(text) => format!("{}::{open}", literal(&text)),
+        None => format!("NULL::{open}"),
+    };
+    let row = |(place, key): (usize, &Row)| {
+        let values: Vec<String> = open.iter().enumerate().map(|(at, open)| value(key.get(at), open)).collect();
+        format!("({}::pg_catalog.int8, {})", place + 1, values.join(", "))
+    };
+    let rows: Vec<String> = keys.iter().enumerate().map(row).collect();
     let names: Vec<String> = (1..=columns.len()).map(|at| format!("k{at}")).collect();
-    format!("unnest({}) WITH ORDINALITY AS k({}, place)", arrays.join(", "), names.join(", "))
+    Ok(format!("(VALUES {}) AS k(place, {})", rows.join(", "), names.join(", ")))
 }
 
-fn matching(columns: &[String], types: &HashMap<String, ColumnType>) -> Result<String, DatabaseError> {
-    let parts: Result<Vec<String>, DatabaseError> = columns
-        .iter()
-        .enumerate()
-        .map(|(at, column)| Ok(format!("t.{} = k.k{}::{}", identifier(column), at + 1, type_of(types, column)?.open)))
-        .collect();
-    Ok(parts?.join(" AND "))
-}
-
-fn arguments(columns: &[String], keys: &[Row]) -> Result<PgArguments, DatabaseError> {
-    let mut arguments = PgArguments::default();
-    for at in 0..columns.len() {
-        let array: Vec<Option<String>> = keys.iter().map(|key| key.get(at).and_then(parse_text::text_of)).collect();
-        arguments
-            .add(array)
-            .map_err(|error| DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, error.to_string()))?;
-    }
-    Ok(arguments)
+fn matching(columns: &[String], operators: &Operators) -> String {
+    let part = |(at, column): (usize, &String)| {
+        operators.compare(column, &format!("t.{}", identifier(column)), Comparison::Equal, &format!("k.k{}", at + 1))
+    };
+    let parts: Vec<String> = columns.iter().enumerate().map(part).collect();
+    parts.join(" AND ")
 }
 
 /// An ordinality as an index.

@@ -12,6 +12,7 @@ mod introspect;
 mod joint;
 mod keys;
 pub mod load;
+pub mod operators;
 mod probe;
 mod reading;
 pub mod rebuild;

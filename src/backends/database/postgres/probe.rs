@@ -98,6 +98,10 @@ const RECENT: Duration = Duration::from_millis(100);
 /// connects by itself, to learn why.
 const FIRST: Duration = Duration::from_millis(300);
 
+/// Whatever the role, the database or a schema's owner would have a session find: names that are not qualified are
+/// PostgreSQL's own. Behind a pooler each transaction says so for itself.
+const SEARCH_PATH: (&str, &str) = ("search_path", "pg_catalog,pg_temp");
+
 /// A second lock on the door: each transaction of a session that only reads says so for itself, too.
 const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
 
@@ -115,7 +119,8 @@ async fn probe(
     let mut remaining = modes.iter();
     let mut mode = remaining.next();
     while let Some(ssl) = mode {
-        let options = options(address, *ssl);
+        let plain = options(address, *ssl);
+        let options = if refused { plain } else { plain.options([SEARCH_PATH]) };
         let locked = if refused { options.clone() } else { options.clone().options([READ_ONLY]) };
         let mut since = Instant::now();
         let first = pool(locked.clone(), limits, wear);
@@ -260,14 +265,18 @@ fn options(address: &PostgresAddress, ssl: PgSslMode) -> PgConnectOptions {
 async fn capabilities(connection: &mut PgConnection, since: Instant) -> Result<(Capabilities, bool), DatabaseError> {
     let row = sqlx::raw_sql(
         "SELECT pg_catalog.current_setting('server_version'), \
-                pg_catalog.current_setting('server_version_num')::int, \
-                EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus'), \
-                pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), \
-                (SELECT rolsuper OR rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user), \
-                COALESCE((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()), false), \
-                pg_catalog.current_setting('default_transaction_read_only')::bool, \
-                COALESCE((SELECT extract(epoch FROM pg_catalog.clock_timestamp() - backend_start)::float8 \
-                          FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())), 'infinity')",
+                pg_catalog.current_setting('server_version_num')::pg_catalog.int4, \
+                EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'citus'::pg_catalog.name), \
+                pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'::pg_catalog.text), \
+                (SELECT rolsuper OR rolcreaterole FROM pg_catalog.pg_roles \
+                 WHERE rolname OPERATOR(pg_catalog.=) current_user), \
+                COALESCE((SELECT ssl FROM pg_catalog.pg_stat_ssl \
+                          WHERE pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()), false), \
+                pg_catalog.current_setting('default_transaction_read_only')::pg_catalog.bool, \
+                COALESCE((SELECT pg_catalog.date_part('epoch'::pg_catalog.text, \
+                          pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) backend_start) \
+                          FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())), \
+                         'infinity'::pg_catalog.float8)",
     )
     .fetch_one(&mut *connection)
     .await

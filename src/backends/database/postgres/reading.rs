@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::Postgres;
 use super::error::translate;
 use super::load::checkpoint;
-use super::rows::without_end;
+use super::rows::{Names, users_own, without_end};
 use crate::backends::database::quote::{literal, qualified};
 use crate::backends::database::{Capabilities, DatabaseError, Instant, Lookup, Reader, Select, TableMark, TableStats};
 use crate::model::{Checkpoint, Engine, LogicalType, Model, Namespace, Row, Value};
@@ -28,12 +28,13 @@ impl Postgres {
     async fn stats_of(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError> {
         let one = |(place, table): (usize, &String)| {
             let name = qualified(namespace, table);
-            let size = format!("pg_catalog.pg_total_relation_size({}::regclass)", literal(&name));
+            let size = format!("pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)", literal(&name));
             format!("SELECT {place}::int8 AS place, pg_catalog.count(*), {size} FROM {name}")
         };
         let counts: Vec<String> = tables.iter().enumerate().map(one).collect();
         let sql = format!("{} ORDER BY place", counts.join(" UNION ALL "));
-        let mut transaction = self.begin(namespace).await?;
+        let held: Vec<&str> = tables.iter().map(String::as_str).collect();
+        let mut transaction = self.begin_reading(namespace, &held).await?;
         let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *transaction).await.map_err(translate)?;
         transaction.rollback().await.map_err(translate)?;
         let stats = tables.iter().zip(&rows).map(|(table, row)| {
@@ -56,7 +57,7 @@ impl Reader for Postgres {
 
     async fn namespace_exists(&self, namespace: &Namespace) -> Result<bool, DatabaseError> {
         let mut transaction = self.begin(namespace).await?;
-        let exists = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)")
+        let exists = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name)")
             .bind(namespace.as_str())
             .fetch_one(&mut *transaction)
             .await
@@ -109,9 +110,10 @@ impl Reader for Postgres {
     }
 
     async fn table_mark(&self, namespace: &Namespace, table: &str) -> Result<TableMark, DatabaseError> {
-        let mut transaction = self.begin(namespace).await?;
+        let mut transaction = self.begin_reading(namespace, &[table]).await?;
         let sql = format!(
-            "SELECT pg_catalog.count(*)::text, COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(xmin::text, 0)), 0)::text FROM {}",
+            "SELECT pg_catalog.count(*)::pg_catalog.text, \
+             COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(xmin::pg_catalog.text, 0)), 0)::pg_catalog.text FROM {}",
             qualified(namespace, table)
         );
         let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *transaction).await.map_err(translate)?;
@@ -150,7 +152,7 @@ impl Reader for Postgres {
 
     async fn query(&self, sql: &str, out: mpsc::Sender<Vec<Row>>) -> Result<u64, DatabaseError> {
         let types: Vec<LogicalType> = self.columns_of(sql).await?.into_iter().map(|(_, logical)| logical).collect();
-        self.stream_sql(&Namespace("public".to_owned()), without_end(sql), &types, &out).await
+        self.stream_sql(&users_own(), Names::Users, (without_end(sql), &types), &out).await
     }
 
     async fn checkpoint(

@@ -33,7 +33,7 @@ impl Postgres {
         // Whatever goes wrong, the connection is closed, and the server takes everything back.
         let mut open = Unfinished(Some(self.acquire(&spec.namespace).await?));
         let Some(connection) = open.0.as_deref_mut() else { return Ok(0) };
-        run(connection, self.begin_sql(&spec.namespace)).await?;
+        run(connection, self.begin_sql()).await?;
         let rows = self.copy_in(connection, spec, lines).await?;
         if let Some(checkpoint) = &spec.checkpoint {
             let place = Place { namespace: &spec.namespace, run: &checkpoint.run, step: checkpoint.step };

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Column as _, Executor, PgConnection, Statement as _};
 use tokio::sync::mpsc;
 
 use super::error::translate;
+use super::session::{OWN_PATH, hold_tables};
 use super::{Postgres, described};
 use crate::backends::database::load::parse_text;
 use crate::backends::database::quote::{list, qualified};
@@ -18,6 +19,22 @@ const CHUNK: usize = 1000;
 /// Bytes after which a chunk is handed on however few its rows are.
 const CHUNK_BYTES: usize = 1 << 20;
 
+/// What the names in a query mean.
+pub(super) enum Names {
+    /// One table, named in full.
+    Of(String),
+    /// What the user who wrote it means.
+    Users,
+}
+
+/// What a query that the user wrote finds: it names tables as its author does.
+const USERS_PATH: &str = "pg_catalog, public, pg_temp";
+
+/// The namespace of what the user wrote.
+pub(super) fn users_own() -> Namespace {
+    Namespace("public".to_owned())
+}
+
 impl Postgres {
     /// Streams a table's rows.
     pub(super) async fn stream(&self, what: &Select, out: &mpsc::Sender<Vec<Row>>) -> Result<u64, DatabaseError> {
@@ -28,14 +45,13 @@ impl Postgres {
             sql.push_str(&list("", &what.order));
         }
         let types: Vec<LogicalType> = what.columns.iter().map(|(_, logical)| logical.clone()).collect();
-        self.stream_sql(&what.namespace, &sql, &types, out).await
+        self.stream_sql(&what.namespace, Names::Of(qualified(&what.namespace, &what.table)), (&sql, &types), out).await
     }
 
     /// Columns that a query gives, with the logical types nearest to theirs.
     pub(super) async fn columns_of(&self, sql: &str) -> Result<Vec<(String, LogicalType)>, DatabaseError> {
-        let namespace = Namespace("public".to_owned());
-        let mut transaction = self.acquire(&namespace).await?;
-        run(&mut transaction, self.begin_sql(&namespace)).await?;
+        let mut transaction = self.acquire(&users_own()).await?;
+        run(&mut transaction, format!("{}; SET LOCAL search_path = {USERS_PATH}", self.begin_sql())).await?;
         // What was prepared stays with its connection; this one is closed, so nobody meets it again.
         transaction.close_on_drop();
         let sql = without_end(sql);
@@ -51,11 +67,13 @@ impl Postgres {
                 (column.name().to_owned(), oid)
             })
             .collect();
+        run(&mut transaction, format!("SET LOCAL search_path = {OWN_PATH}")).await?;
         let mut columns = Vec::with_capacity(names.len());
         for (name, oid) in names {
             let (type_name, words): (String, Option<Vec<String>>) = sqlx::query_as(
-                "SELECT pg_catalog.format_type($1::oid, NULL), (SELECT pg_catalog.array_agg(enumlabel::text \
-                 ORDER BY enumsortorder) FROM pg_catalog.pg_enum WHERE enumtypid = $1::oid)",
+                "SELECT pg_catalog.format_type($1::pg_catalog.oid, NULL), \
+                 (SELECT pg_catalog.array_agg(enumlabel::pg_catalog.text ORDER BY enumsortorder) \
+                  FROM pg_catalog.pg_enum WHERE enumtypid OPERATOR(pg_catalog.=) $1::pg_catalog.oid)",
             )
             .bind(oid)
             .fetch_one(&mut *transaction)
@@ -71,13 +89,17 @@ impl Postgres {
     pub(super) async fn stream_sql(
         &self,
         namespace: &Namespace,
-        sql: &str,
-        types: &[LogicalType],
+        names: Names,
+        (sql, types): (&str, &[LogicalType]),
         out: &mpsc::Sender<Vec<Row>>,
     ) -> Result<u64, DatabaseError> {
         let mut connection = Unfinished(Some(self.acquire(namespace).await?));
         let Some(open) = connection.0.as_mut() else { return Ok(0) };
-        run(open, self.begin_sql_for(Access::ReadOnly, namespace)).await?;
+        run(open, self.begin_sql_for(Access::ReadOnly)).await?;
+        match names {
+            Names::Users => run(open, format!("SET LOCAL search_path = {USERS_PATH}")).await?,
+            Names::Of(table) => hold_tables(open, &[table]).await?,
+        }
         let copied = copy(open, sql, types, out).await?;
         let Some(rows) = copied else { return Ok(0) };
         run(open, "ROLLBACK".to_owned()).await?;

@@ -4,11 +4,11 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _, Transaction};
 
 use super::{Postgres, translate};
-use crate::backends::database::{Access, DatabaseError, quote};
-use crate::model::Namespace;
+use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind, quote};
+use crate::model::{Engine, Namespace};
 
 /// Tenants that one connection may touch before it is replaced: a backend keeps about 11 KB for
 /// each table it ever saw, and only its end gives them back.
@@ -63,7 +63,20 @@ impl Postgres {
         namespace: &Namespace,
     ) -> Result<Transaction<'static, sqlx::Postgres>, DatabaseError> {
         self.wear.touch(namespace);
-        self.pool.begin_with(AssertSqlSafe(self.begin_sql(namespace))).await.map_err(translate)
+        self.pool.begin_with(AssertSqlSafe(self.begin_sql())).await.map_err(translate)
+    }
+
+    /// The same, on tables that stay tables until it ends. What stands under a table's name may have become a view
+    /// since it was looked at, and to read a view is to call what its owner wrote.
+    pub(super) async fn begin_reading(
+        &self,
+        namespace: &Namespace,
+        tables: &[&str],
+    ) -> Result<Transaction<'static, sqlx::Postgres>, DatabaseError> {
+        let mut transaction = self.begin(namespace).await?;
+        let names: Vec<String> = tables.iter().map(|table| quote::qualified(namespace, table)).collect();
+        hold_tables(&mut transaction, &names).await?;
+        Ok(transaction)
     }
 
     /// A connection out of the pool on which [`begin_sql`](Self::begin_sql) is still to be sent.
@@ -73,23 +86,23 @@ impl Postgres {
     }
 
     /// `BEGIN` with everything that the transaction relies on. Names that are not qualified find
-    /// only PostgreSQL's own objects and the tenant's.
-    pub(crate) fn begin_sql(&self, namespace: &Namespace) -> String {
-        self.begin_sql_for(self.access, namespace)
+    /// only PostgreSQL's own objects: a tenant's owner may have made others of the same name.
+    pub(crate) fn begin_sql(&self) -> String {
+        self.begin_sql_for(self.access)
     }
 
     /// The same for less than the session may do.
-    pub(super) fn begin_sql_for(&self, access: Access, namespace: &Namespace) -> String {
+    pub(super) fn begin_sql_for(&self, access: Access) -> String {
         let mode = match access {
             Access::ReadOnly => "READ ONLY",
             Access::ReadWrite => "READ WRITE",
         };
-        format!("BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {}", self.settings_sql(namespace))
+        format!("BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {}", self.settings_sql())
     }
 
     /// `BEGIN` of a transaction that sees one moment all the while: that of an exported snapshot, or
     /// its own. It may wait between two questions for as long as it takes.
-    pub(super) fn begin_instant_sql(&self, namespace: &Namespace, snapshot: Option<&str>) -> String {
+    pub(super) fn begin_instant_sql(&self, snapshot: Option<&str>) -> String {
         let import = snapshot.map(|id| format!("SET TRANSACTION SNAPSHOT {}; ", quote::literal(id)));
         let patience = if self.capabilities.version_number >= TRANSACTION_TIMEOUT {
             "SET LOCAL transaction_timeout = 0; "
@@ -101,7 +114,7 @@ impl Postgres {
              SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off; \
              SET LOCAL synchronize_seqscans = off; SET LOCAL work_mem = '64MB'",
             import.unwrap_or_default(),
-            self.settings_sql(namespace),
+            self.settings_sql(),
         )
     }
 
@@ -114,19 +127,59 @@ impl Postgres {
         usize::try_from(self.limits.pool_size.saturating_sub(1)).unwrap_or_default()
     }
 
-    fn settings_sql(&self, namespace: &Namespace) -> String {
+    fn settings_sql(&self) -> String {
         let statement = self.limits.statement.map_or(0, |limit| limit.as_millis());
         // Behind a pooler the backend may still hold statements that other clients prepared under the
         // names that our driver is about to use.
         let clean = if self.capabilities.transaction_pooler { "DEALLOCATE ALL; " } else { "" };
         format!(
-            "{clean}SET LOCAL search_path = pg_catalog, {}; SET LOCAL lock_timeout = {}; \
+            "{clean}SET LOCAL search_path = {OWN_PATH}; SET LOCAL lock_timeout = {}; \
              SET LOCAL statement_timeout = {statement}; {SETTINGS}",
-            quote::identifier(namespace.as_str()),
             self.limits.lock.as_millis(),
         )
     }
 }
+
+/// Locks tables for reading, by their full names, and refuses what is no table.
+pub(super) async fn hold_tables(connection: &mut PgConnection, names: &[String]) -> Result<(), DatabaseError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("{}; {}", lock_sql(names), not_tables_sql(names));
+    let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await.map_err(translate)?;
+    only_tables(row.try_get(0).map_err(translate)?)
+}
+
+/// In one order everywhere, so that two who lock never wait for each other.
+pub(super) fn lock_sql(names: &[String]) -> String {
+    let mut names = names.to_vec();
+    names.sort();
+    format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "))
+}
+
+/// A query for those of the locked names under which there is no table.
+pub(super) fn not_tables_sql(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| quote::literal(name)).collect();
+    format!(
+        "SELECT pg_catalog.string_agg(w.name, ', '::pg_catalog.text) \
+         FROM pg_catalog.unnest(ARRAY[{}]::pg_catalog.text[]) AS w (name) \
+         JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(w.name)::pg_catalog.oid \
+         WHERE c.relkind OPERATOR(pg_catalog.<>) ALL (ARRAY['r', 'p']::pg_catalog.\"char\"[])",
+        names.join(", ")
+    )
+}
+
+/// Refuses what the query found.
+pub(super) fn only_tables(found: Option<String>) -> Result<(), DatabaseError> {
+    found.map_or(Ok(()), |names| {
+        let message = format!("{names} is no table any more");
+        Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unsupported, message)
+            .with_help("somebody put something else in its place: look at it, then begin again"))
+    })
+}
+
+/// PostgreSQL's own objects alone. Temporary tables are named last: unnamed, they would be searched first.
+pub(crate) const OWN_PATH: &str = "pg_catalog, pg_temp";
 
 /// The first version with a limit for whole transactions.
 const TRANSACTION_TIMEOUT: u32 = 170_000;

@@ -1,13 +1,15 @@
 //! Places in the order of a key, as conditions.
 //!
 //! The values are literals without a type: the server reads each as the type of the column that it is
-//! compared with, and compares by that column's own order, so that an index serves the condition.
+//! compared with, and compares by that column's own order, so that an index serves the condition. Where a column's
+//! order is not PostgreSQL's own, its operators are named one by one.
 
 use crate::backends::database::instant::{KeyBoundary, KeyRange, LinesOf, PageRange, Range};
+use crate::backends::database::postgres::operators::{Comparison, Operators};
 use crate::backends::database::quote::{identifier, list, literal};
 
 /// `WHERE …` and `ORDER BY …` for lines.
-pub(super) fn of_lines(what: &LinesOf) -> String {
+pub(super) fn of_lines(operators: &Operators, what: &LinesOf) -> String {
     match &what.range {
         Some(Range::Pages(range)) => of_pages(*range),
         Some(Range::Added(range, since)) => {
@@ -15,7 +17,7 @@ pub(super) fn of_lines(what: &LinesOf) -> String {
             let older = Since::of(since).map_or_else(|| "false".to_owned(), |since| since.older(WRITTEN_BY));
             format!("{} AND NOT ({older})", of_pages(*range))
         }
-        Some(Range::Keys(range)) => format!("{}{}", of_range(&what.key, Some(range)), order(&what.key)),
+        Some(Range::Keys(range)) => format!("{}{}", of_range((operators, &what.key), Some(range)), order(&what.key)),
         None => order(&what.key),
     }
 }
@@ -76,31 +78,56 @@ pub(super) fn of_pages(range: PageRange) -> String {
 }
 
 /// `WHERE …` for a range; empty for all rows.
-pub(super) fn of_range(key: &[String], range: Option<&KeyRange>) -> String {
+pub(super) fn of_range(key: (&Operators, &[String]), range: Option<&KeyRange>) -> String {
     let Some(range) = range else { return String::new() };
-    let from = range.from.as_ref().map(|place| comparison(key, ">=", place));
-    let to = range.to.as_ref().map(|place| comparison(key, "<", place));
+    let from = range.from.as_ref().map(|place| comparison(key, Comparison::AtLeast, place));
+    let to = range.to.as_ref().map(|place| comparison(key, Comparison::Less, place));
     let parts: Vec<String> = from.into_iter().chain(to).collect();
     if parts.is_empty() { String::new() } else { format!(" WHERE {}", parts.join(" AND ")) }
 }
 
-fn comparison(key: &[String], operator: &str, place: &KeyBoundary) -> String {
-    let columns: Vec<String> = key.iter().take(place.0.len()).map(|column| identifier(column)).collect();
-    let values: Vec<String> = place.0.iter().take(key.len()).map(|value| literal(value)).collect();
-    match (columns.as_slice(), values.as_slice()) {
-        ([column], [value]) => format!("{column} {operator} {value}"),
-        _ => format!("ROW({}) {operator} ROW({})", columns.join(", "), values.join(", ")),
+fn comparison((operators, key): (&Operators, &[String]), how: Comparison, place: &KeyBoundary) -> String {
+    let compare = |column: &String, how: Comparison, value: &String| {
+        operators.compare(column, &identifier(column), how, &literal(value))
+    };
+    match (key, place.0.as_slice()) {
+        ([column, ..], [value]) => compare(column, how, value),
+        (key, values) if operators.are_builtin(key) => {
+            let columns: Vec<String> = key.iter().take(values.len()).map(|column| identifier(column)).collect();
+            let values: Vec<String> = values.iter().take(key.len()).map(|value| literal(value)).collect();
+            let sign = if how == Comparison::Less { "<" } else { ">=" };
+            format!("ROW({}) OPERATOR(pg_catalog.{sign}) ROW({})", columns.join(", "), values.join(", "))
+        }
+        // A row is compared by one operator's name; here each column has its own.
+        (key, values) => {
+            let less = by_columns(key.iter().zip(values), &compare);
+            if how == Comparison::Less { less } else { format!("NOT ({less})") }
+        }
     }
 }
 
+/// `a < x OR (a = x AND (b < y OR …))`.
+fn by_columns<'a>(
+    mut rest: impl Iterator<Item = (&'a String, &'a String)>,
+    compare: &dyn Fn(&String, Comparison, &String) -> String,
+) -> String {
+    let Some((column, value)) = rest.next() else { return "false".to_owned() };
+    format!(
+        "({} OR ({} AND {}))",
+        compare(column, Comparison::Less, value),
+        compare(column, Comparison::Equal, value),
+        by_columns(rest, compare)
+    )
+}
+
 /// The number of the range between these places in which a row lies, found by halves.
-pub(super) fn number_of_range(key: &[String], places: &[KeyBoundary], first: usize) -> String {
+pub(super) fn number_of_range(key: (&Operators, &[String]), places: &[KeyBoundary], first: usize) -> String {
     let middle = places.len() / 2;
     let Some(place) = places.get(middle) else { return first.to_string() };
     let (before, behind) = (places.get(..middle).unwrap_or_default(), places.get(middle + 1..).unwrap_or_default());
     format!(
         "CASE WHEN {} THEN {} ELSE {} END",
-        comparison(key, "<", place),
+        comparison(key, Comparison::Less, place),
         number_of_range(key, before, first),
         number_of_range(key, behind, first + middle + 1)
     )
@@ -117,12 +144,14 @@ mod tests {
     #[test]
     fn ranges_become_conditions() {
         let key = ["a\"".to_owned(), "b".to_owned()];
+        let by = (&Operators::default(), key.as_slice());
         let range = KeyRange { from: Some(place(&["it's"])), to: Some(place(&["x", "2"])) };
         assert_eq!(
-            of_range(&key, Some(&range)),
-            " WHERE \"a\"\"\" >= 'it''s' AND ROW(\"a\"\"\", \"b\") < ROW('x', '2')"
+            of_range(by, Some(&range)),
+            " WHERE \"a\"\"\" OPERATOR(pg_catalog.>=) 'it''s' \
+             AND ROW(\"a\"\"\", \"b\") OPERATOR(pg_catalog.<) ROW('x', '2')"
         );
-        assert_eq!(of_range(&key, Some(&KeyRange::default())), "");
+        assert_eq!(of_range(by, Some(&KeyRange::default())), "");
     }
 
     #[test]
@@ -146,11 +175,12 @@ mod tests {
     #[test]
     fn places_are_found_by_halves() {
         let key = ["k".to_owned()];
-        assert_eq!(number_of_range(&key, &[], 0), "0");
+        let by = (&Operators::default(), key.as_slice());
+        assert_eq!(number_of_range(by, &[], 0), "0");
         assert_eq!(
-            number_of_range(&key, &[place(&["a"]), place(&["b"]), place(&["c"])], 0),
-            "CASE WHEN \"k\" < 'b' THEN CASE WHEN \"k\" < 'a' THEN 0 ELSE 1 END \
-             ELSE CASE WHEN \"k\" < 'c' THEN 2 ELSE 3 END END"
+            number_of_range(by, &[place(&["a"]), place(&["b"]), place(&["c"])], 0),
+            "CASE WHEN \"k\" OPERATOR(pg_catalog.<) 'b' THEN CASE WHEN \"k\" OPERATOR(pg_catalog.<) 'a' THEN 0 ELSE 1 END \
+             ELSE CASE WHEN \"k\" OPERATOR(pg_catalog.<) 'c' THEN 2 ELSE 3 END END"
         );
     }
 }

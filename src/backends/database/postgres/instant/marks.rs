@@ -11,6 +11,7 @@ use super::Moment;
 use super::condition::{self, Since, WRITTEN_BY};
 use crate::backends::database::instant::{KeyBoundary, LinesOf, PageMark, PageRange, RangeMark};
 use crate::backends::database::postgres::error::translate;
+use crate::backends::database::postgres::operators::Operators;
 use crate::backends::database::quote::literal;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::Engine;
@@ -116,10 +117,14 @@ impl Moment {
         what: &LinesOf,
         boundaries: &[KeyBoundary],
     ) -> Result<Vec<(State, Option<State>)>, DatabaseError> {
+        let operators = match boundaries {
+            [] => Operators::default(),
+            _ => self.operators(connection, &what.table).await?,
+        };
         let sql = format!(
             "SELECT place, pg_catalog.count(*), {HASHES}::text FROM \
              (SELECT {}::int8 AS place, {WRITTEN_BY} AS x FROM {} OFFSET 0) AS r GROUP BY 1",
-            condition::number_of_range(&what.key, boundaries, 0),
+            condition::number_of_range((&operators, &what.key), boundaries, 0),
             self.table(&what.table)
         );
         states(connection, sql, (boundaries.len() + 1, false)).await

@@ -21,7 +21,9 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::error::translate;
+use super::operators::Operators;
 use super::rows::{Unfinished, run};
+use super::session::{lock_sql, not_tables_sql, only_tables};
 use super::{Postgres, introspect};
 use crate::backends::database::instant::{Instant, KeyBoundary, KeyRange, LinesOf, PageMark, PageRange, RangeMark};
 use crate::backends::database::quote::qualified;
@@ -47,6 +49,8 @@ pub(super) struct Moment {
     idle: Mutex<Vec<Unfinished>>,
     /// What is known of tables, by their names and the columns that are read.
     identities: Mutex<HashMap<(String, String), String>>,
+    /// By which operators the keys of tables are compared, by the tables' names.
+    operators: Mutex<HashMap<String, Operators>>,
     lost: CancellationToken,
     closed: CancellationToken,
 }
@@ -98,6 +102,7 @@ impl Postgres {
             permits: Semaphore::new(readers),
             idle: Mutex::default(),
             identities: Mutex::default(),
+            operators: Mutex::default(),
             lost: CancellationToken::new(),
             closed: CancellationToken::new(),
             about,
@@ -116,15 +121,9 @@ impl Postgres {
         (namespace, tables): (&Namespace, &[String]),
         export: bool,
     ) -> Result<About, DatabaseError> {
-        let mut names: Vec<String> = tables.iter().map(|table| qualified(namespace, table)).collect();
-        // The same order everywhere, so that two who lock never wait for each other.
-        names.sort();
+        let names: Vec<String> = tables.iter().map(|table| qualified(namespace, table)).collect();
         // The locks come before the snapshot: what is locked stays as the snapshot sees it.
-        let lock = if names.is_empty() {
-            String::new()
-        } else {
-            format!("LOCK TABLE {} IN ACCESS SHARE MODE; ", names.join(", "))
-        };
+        let lock = if names.is_empty() { String::new() } else { format!("{}; ", lock_sql(&names)) };
         let exported = if export { "pg_catalog.pg_export_snapshot()" } else { "NULL::text" };
         let sql = format!(
             "{}; {lock}SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', \
@@ -132,10 +131,12 @@ impl Postgres {
              (SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()), {exported}, \
              COALESCE(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.pg_control_system()')::oid, \
              'EXECUTE') AND pg_catalog.has_function_privilege( \
-             pg_catalog.to_regprocedure('pg_catalog.pg_control_checkpoint()')::oid, 'EXECUTE'), false)",
-            self.begin_instant_sql(namespace, None)
+             pg_catalog.to_regprocedure('pg_catalog.pg_control_checkpoint()')::oid, 'EXECUTE'), false), ({})",
+            self.begin_instant_sql(None),
+            not_tables_sql(&names)
         );
         let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await.map_err(translate)?;
+        only_tables(row.try_get(5).map_err(translate)?)?;
         let text = |at: usize| row.try_get::<String, _>(at).map_err(translate);
         let server = if row.try_get::<bool, _>(4).map_err(translate)? {
             server(connection).await?
@@ -208,7 +209,7 @@ impl Moment {
     async fn import(&self, snapshot: &str) -> Result<Unfinished, DatabaseError> {
         let mut open = Unfinished(Some(self.database.acquire(&self.namespace).await?));
         let connection = open.0.as_deref_mut().ok_or_else(lost)?;
-        let begun = run(connection, self.database.begin_instant_sql(&self.namespace, Some(snapshot))).await;
+        let begun = run(connection, self.database.begin_instant_sql(Some(snapshot))).await;
         match begun {
             Err(error) if error.code.as_deref().is_some_and(|code| SNAPSHOT_GONE.contains(&code)) => Err(lost()),
             Err(error) => Err(error),
@@ -223,6 +224,18 @@ impl Moment {
             () = self.lost.cancelled() => Err(lost()),
             done = work => done,
         }
+    }
+
+    /// How the keys of a table are compared.
+    async fn operators(&self, connection: &mut PgConnection, table: &str) -> Result<Operators, DatabaseError> {
+        let known = self.operators.lock().unwrap_or_else(PoisonError::into_inner).get(table).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let found = Operators::of(connection, &self.namespace, table).await?;
+        let mut all = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(table.to_owned(), found.clone());
+        Ok(found)
     }
 
     fn table(&self, name: &str) -> String {

@@ -9,6 +9,7 @@ use super::{Moment, condition};
 use crate::backends::database::DatabaseError;
 use crate::backends::database::instant::{KeyBoundary, KeyRange, LinesOf};
 use crate::backends::database::postgres::error::translate;
+use crate::backends::database::postgres::operators::{Operators, text_of};
 use crate::backends::database::quote::{identifier, list, literal};
 
 /// Bytes of a table for each reader at least.
@@ -58,7 +59,8 @@ impl Moment {
         {
             return Ok(of_histogram(&bounds, pieces));
         }
-        counted(connection, (&table, &what.key), pieces).await
+        let operators = self.operators(connection, &what.table).await?;
+        counted(connection, (&table, &operators, &what.key), pieces).await
     }
 
     async fn histogram(
@@ -90,21 +92,21 @@ fn of_histogram(bounds: &[String], pieces: usize) -> Vec<KeyBoundary> {
 
 async fn counted(
     connection: &mut PgConnection,
-    (table, key): (&str, &[String]),
+    (table, operators, key): (&str, &Operators, &[String]),
     pieces: usize,
 ) -> Result<Vec<KeyBoundary>, DatabaseError> {
     let sql = format!("SELECT pg_catalog.count(*) FROM {table}");
     let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await.map_err(translate)?;
     let rows: i64 = row.try_get(0).map_err(translate)?;
     let step = rows.unsigned_abs().div_ceil(pieces as u64).max(1);
-    let texts: Vec<String> = key.iter().map(|column| format!("{}::text", identifier(column))).collect();
+    let texts: Vec<String> = key.iter().map(|column| text_of(&identifier(column))).collect();
     let mut places: Vec<KeyBoundary> = Vec::new();
     while places.len() + 1 < pieces {
         let behind = KeyRange { from: places.last().cloned(), to: None };
         let sql = format!(
             "SELECT ARRAY[{}] FROM {table}{} ORDER BY {} OFFSET {step} LIMIT 1",
             texts.join(", "),
-            condition::of_range(key, Some(&behind)),
+            condition::of_range((operators, key), Some(&behind)),
             list("", key)
         );
         let next = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_optional(&mut *connection).await.map_err(translate)?;

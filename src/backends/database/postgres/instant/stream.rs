@@ -7,8 +7,9 @@ use tokio::sync::mpsc;
 
 use super::{Moment, condition};
 use crate::backends::database::DatabaseError;
-use crate::backends::database::instant::{CHUNK, LinesOf};
+use crate::backends::database::instant::{CHUNK, LinesOf, Range};
 use crate::backends::database::postgres::error::translate;
+use crate::backends::database::postgres::operators::Operators;
 use crate::backends::database::quote::list;
 
 /// Room for the line that fills a chunk, so that it is rarely moved.
@@ -17,19 +18,23 @@ const MARGIN: usize = 16 << 10;
 impl Moment {
     pub(super) async fn stream(&self, what: &LinesOf, out: &mpsc::Sender<Bytes>) -> Result<u64, DatabaseError> {
         let mut seat = self.seat().await?;
-        let copied = copy(seat.connection()?, &self.copy_sql(what), out).await?;
+        let operators = match &what.range {
+            Some(Range::Keys(_)) => self.operators(seat.connection()?, &what.table).await?,
+            _ => Operators::default(),
+        };
+        let copied = copy(seat.connection()?, &self.copy_sql(&operators, what), out).await?;
         if copied.complete {
             seat.leave();
         }
         Ok(copied.rows)
     }
 
-    fn copy_sql(&self, what: &LinesOf) -> String {
+    fn copy_sql(&self, operators: &Operators, what: &LinesOf) -> String {
         format!(
             "COPY (SELECT {} FROM {}{}) TO STDOUT WITH (FORMAT text, ENCODING 'UTF8')",
             list("", &what.names()),
             self.table(&what.table),
-            condition::of_lines(what)
+            condition::of_lines(operators, what)
         )
     }
 }

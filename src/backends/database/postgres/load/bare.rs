@@ -16,10 +16,11 @@ use tokio::task::JoinHandle;
 use super::super::Postgres;
 use super::super::error::translate;
 use super::super::rebuild::{self, Rebuild};
+use super::Target;
 use super::{checkpoint, probes};
 use crate::backends::database::load::copy_binary;
 use crate::backends::database::load::positions::Positions;
-use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
+use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, Refused, RowBatch, Written};
 use crate::backends::database::quote::{list, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, LogicalType};
@@ -41,10 +42,10 @@ enum Message {
 }
 
 /// Begins a bare load; `None` when the table is not empty any more.
-pub async fn begin(database: &Postgres, spec: &LoadSpec) -> Result<Option<BareLoad>, DatabaseError> {
+pub async fn begin(database: &Postgres, spec: &Target) -> Result<Option<BareLoad>, DatabaseError> {
     let table = qualified(&spec.namespace, &spec.table);
     let mut connection = database.acquire(&spec.namespace).await?;
-    run(&mut connection, &database.begin_sql(&spec.namespace)).await?;
+    run(&mut connection, &database.begin_sql()).await?;
     match prepare(&mut connection, spec, &table).await {
         Ok(Some((rebuild, encoding))) => {
             let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
@@ -69,7 +70,7 @@ pub async fn begin(database: &Postgres, spec: &LoadSpec) -> Result<Option<BareLo
 
 async fn prepare(
     connection: &mut PgConnection,
-    spec: &LoadSpec,
+    spec: &Target,
     table: &str,
 ) -> Result<Option<(Rebuild, Encoding)>, DatabaseError> {
     run(connection, &format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await?;
@@ -94,7 +95,7 @@ async fn prepare(
 }
 
 /// Binary where every column has to the letter the type that its values are encoded for.
-async fn encoding(connection: &mut PgConnection, spec: &LoadSpec, table: &str) -> Result<Encoding, DatabaseError> {
+async fn encoding(connection: &mut PgConnection, spec: &Target, table: &str) -> Result<Encoding, DatabaseError> {
     let known = spec.columns.iter().map(|name| Some((name.as_str(), &spec.definition.columns.get(name)?.logical)));
     let typed: Option<Vec<_>> = known.collect();
     let wires = wires(connection, table, &typed.unwrap_or_default()).await?;
@@ -146,7 +147,7 @@ async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), DatabaseErr
 }
 
 struct Job {
-    spec: LoadSpec,
+    spec: Target,
     table: String,
     rebuild: Rebuild,
     positions: Positions,

@@ -3,8 +3,8 @@
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::error::translate;
+use super::Target;
 use crate::backends::database::DatabaseError;
-use crate::backends::database::load::LoadSpec;
 use crate::backends::database::quote::qualified;
 use crate::model::{Checkpoint, Namespace};
 
@@ -12,7 +12,7 @@ use crate::model::{Checkpoint, Namespace};
 /// transaction, which the server stores in each of them.
 pub async fn finish_bare(
     connection: &mut PgConnection,
-    spec: &LoadSpec,
+    spec: &Target,
     mut state: serde_json::Value,
 ) -> Result<(), DatabaseError> {
     let transaction: String = sqlx::query_scalar("SELECT (txid_current() % 4294967296)::text")

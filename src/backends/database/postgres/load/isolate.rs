@@ -4,10 +4,11 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::super::error::translate;
+use super::Target;
 use super::bare::shared;
 use super::merge::{Counts, stage_into_table};
 use super::probes::{POSITION, STAGE};
-use crate::backends::database::load::{LoadSpec, Refused, RefusedReason};
+use crate::backends::database::load::{Refused, RefusedReason};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 
 const HELD: &str = "pg_temp.\"_fixtool_held\"";
@@ -16,7 +17,7 @@ const HELD: &str = "pg_temp.\"_fixtool_held\"";
 /// the user wants bad records rejected, and are an error otherwise.
 pub async fn merge(
     connection: &mut PgConnection,
-    spec: &LoadSpec,
+    spec: &Target,
     refused: &mut Vec<Refused>,
 ) -> Result<Counts, DatabaseError> {
     run(connection, "SAVEPOINT piece").await?;
@@ -31,7 +32,7 @@ pub async fn merge(
 
 async fn by_halves(
     connection: &mut PgConnection,
-    spec: &LoadSpec,
+    spec: &Target,
     refused: &mut Vec<Refused>,
 ) -> Result<Counts, DatabaseError> {
     let hold = format!("CREATE TEMPORARY TABLE \"_fixtool_held\" ON COMMIT DROP AS SELECT * FROM {STAGE}");
@@ -62,7 +63,7 @@ async fn by_halves(
 
 async fn attempt(
     connection: &mut PgConnection,
-    spec: &LoadSpec,
+    spec: &Target,
     (first, last): (i64, i64),
 ) -> Result<Counts, DatabaseError> {
     run(connection, &format!("DELETE FROM {STAGE}")).await?;

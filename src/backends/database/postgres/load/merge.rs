@@ -7,9 +7,11 @@ use std::fmt::Write as _;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::super::error::translate;
-use super::probes::{POSITION, STAGE, key_text, matching};
+use super::super::operators::{Comparison, differ};
+use super::Target;
+use super::probes::{POSITION, STAGE, key_text};
 use crate::backends::database::DatabaseError;
-use crate::backends::database::load::{Conflict, LoadSpec, Refused};
+use crate::backends::database::load::{Conflict, Refused};
 use crate::backends::database::quote::{identifier, list, qualified};
 use crate::model::{Engine, LogicalType};
 
@@ -17,17 +19,15 @@ use crate::model::{Engine, LogicalType};
 pub type Counts = BTreeMap<&'static str, u64>;
 
 /// Moves what is staged into the table; every staged row is counted once.
-pub async fn stage_into_table(connection: &mut PgConnection, spec: &LoadSpec) -> Result<Counts, DatabaseError> {
+pub async fn stage_into_table(connection: &mut PgConnection, spec: &Target) -> Result<Counts, DatabaseError> {
     let mut counts = Counts::new();
-    let staged = number(connection, &format!("SELECT count(*) FROM {STAGE}")).await?;
-    if spec.remember_keys {
-        execute(connection, spec, &remember_keys(spec)).await?;
-    }
+    let staged = number(connection, &format!("SELECT pg_catalog.count(*) FROM {STAGE}")).await?;
     let mut matched = 0;
     if !spec.key.is_empty() && spec.conflict != Conflict::Error {
-        let on = matching("t", &spec.key, "s", &spec.key);
+        let on = spec.operators.matching("t", &spec.key, "s", &spec.key);
         let table = qualified(&spec.namespace, &spec.table);
-        matched = number(connection, &format!("SELECT count(*) FROM {STAGE} s JOIN {table} t ON {on}")).await?;
+        matched =
+            number(connection, &format!("SELECT pg_catalog.count(*) FROM {STAGE} s JOIN {table} t ON {on}")).await?;
         if spec.conflict == Conflict::Skip {
             counts.insert("skipped", matched);
         } else {
@@ -41,10 +41,14 @@ pub async fn stage_into_table(connection: &mut PgConnection, spec: &LoadSpec) ->
         }
     }
     let inserted = execute(connection, spec, &insert(spec)).await?;
+    if spec.remember_keys {
+        execute(connection, spec, &remember_keys(spec)).await?;
+    }
     counts.insert("inserted", inserted);
     if spec.most_rows.is_some() && inserted > 0 {
         let rows =
-            number(connection, &format!("SELECT count(*) FROM {}", qualified(&spec.namespace, &spec.table))).await?;
+            number(connection, &format!("SELECT pg_catalog.count(*) FROM {}", qualified(&spec.namespace, &spec.table)))
+                .await?;
         spec.allow(Engine::Postgres, rows)?;
     }
     // Somebody else may have inserted the same key between the probe and here.
@@ -53,7 +57,7 @@ pub async fn stage_into_table(connection: &mut PgConnection, spec: &LoadSpec) ->
 }
 
 /// Statements of the journal all take the run and the step as `$1` and `$2`.
-async fn execute(connection: &mut PgConnection, spec: &LoadSpec, sql: &str) -> Result<u64, DatabaseError> {
+async fn execute(connection: &mut PgConnection, spec: &Target, sql: &str) -> Result<u64, DatabaseError> {
     sqlx::query(AssertSqlSafe(sql.to_owned()))
         .bind(&spec.run)
         .bind(i64::from(spec.step))
@@ -69,11 +73,11 @@ async fn number(connection: &mut PgConnection, sql: &str) -> Result<u64, Databas
     Ok(value.unsigned_abs())
 }
 
-fn journal(spec: &LoadSpec) -> String {
+fn journal(spec: &Target) -> String {
     qualified(&spec.namespace, "_fixtool_undo")
 }
 
-fn insert(spec: &LoadSpec) -> String {
+fn insert(spec: &Target) -> String {
     let columns = list("", &spec.columns);
     let table = qualified(&spec.namespace, &spec.table);
     if spec.key.is_empty() {
@@ -87,7 +91,7 @@ fn insert(spec: &LoadSpec) -> String {
     let unless_known = if spec.carries_key() {
         format!(
             "WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {}) ORDER BY {POSITION} ON CONFLICT ({key}) DO NOTHING",
-            matching("t", &spec.key, "s", &spec.key)
+            spec.operators.matching("t", &spec.key, "s", &spec.key)
         )
     } else {
         format!("ORDER BY {POSITION}")
@@ -102,24 +106,21 @@ fn insert(spec: &LoadSpec) -> String {
 }
 
 /// The columns that an update may touch: all that the source carries but the key.
-fn assignable(spec: &LoadSpec) -> Vec<&String> {
+fn assignable(spec: &Target) -> Vec<&String> {
     spec.columns.iter().filter(|c| !spec.key.contains(c)).collect()
 }
 
 /// Rows that the strategy would change, as a condition over the row `t` and the staged row `s`.
-fn would_change(spec: &LoadSpec) -> String {
+fn would_change(spec: &Target) -> String {
     let differs: Vec<String> = assignable(spec)
         .iter()
         .map(|c| {
             let name = identifier(c);
-            // A type of which nothing is known may have no equality operator.
-            let native = spec.definition.columns.get(*c).is_some_and(|c| matches!(c.logical, LogicalType::Native(_)));
-            let cast = if native { "::text" } else { "" };
-            let difference = format!("t.{name}{cast} IS DISTINCT FROM s.{name}{cast}");
+            let difference = differ("t", "s", &[c]);
             if spec.conflict == Conflict::Merge {
                 format!("(s.{name} IS NOT NULL AND {difference})")
             } else {
-                format!("({difference})")
+                difference
             }
         })
         .collect();
@@ -130,26 +131,32 @@ fn would_change(spec: &LoadSpec) -> String {
     if let (Conflict::Newest, Some(newest)) = (spec.conflict, &spec.definition.newest) {
         let name = identifier(newest);
         // Writing to a string cannot fail.
-        let _ = write!(condition, " AND s.{name} IS NOT NULL AND (t.{name} IS NULL OR s.{name} > t.{name})");
+        let _ = write!(condition, " AND s.{name} IS NOT NULL AND (t.{name} IS NULL OR {})", later(spec, newest));
     }
     condition
 }
 
-fn before_images(spec: &LoadSpec) -> String {
+/// Whether a staged row is newer than the row that it meets.
+fn later(spec: &Target, newest: &str) -> String {
+    let name = identifier(newest);
+    spec.operators.compare(newest, &format!("t.{name}"), Comparison::Less, &format!("s.{name}"))
+}
+
+fn before_images(spec: &Target) -> String {
     format!(
-        "INSERT INTO {} (run, step, kind, key, before) SELECT $1, $2, 'update', {}, to_jsonb(t.*)::text \
+        "INSERT INTO {} (run, step, kind, key, before) SELECT $1, $2, 'update', {}, pg_catalog.to_jsonb(t.*)::pg_catalog.text \
          FROM {} t JOIN {STAGE} s ON {} WHERE {}",
         journal(spec),
         key_text("t.", &spec.key),
         qualified(&spec.namespace, &spec.table),
-        matching("t", &spec.key, "s", &spec.key),
+        spec.operators.matching("t", &spec.key, "s", &spec.key),
         would_change(spec)
     )
 }
 
 /// Updates what would change; the journal learns by which mark the row is known until somebody
 /// else changes it.
-fn update(spec: &LoadSpec) -> Option<String> {
+fn update(spec: &Target) -> Option<String> {
     let assignments: Vec<String> = assignable(spec)
         .iter()
         .map(|c| {
@@ -164,7 +171,8 @@ fn update(spec: &LoadSpec) -> Option<String> {
     if assignments.is_empty() {
         return None;
     }
-    let (table, on) = (qualified(&spec.namespace, &spec.table), matching("t", &spec.key, "s", &spec.key));
+    let (table, on) =
+        (qualified(&spec.namespace, &spec.table), spec.operators.matching("t", &spec.key, "s", &spec.key));
     Some(format!(
         "WITH changed AS (UPDATE {table} t SET {} FROM {STAGE} s WHERE {on} AND {} \
          RETURNING {} AS key, t.xmin::text AS mark) \
@@ -177,11 +185,14 @@ fn update(spec: &LoadSpec) -> Option<String> {
     ))
 }
 
-fn remember_keys(spec: &LoadSpec) -> String {
+/// The keys as the table has them: two that its index takes for one may differ in their texts.
+fn remember_keys(spec: &Target) -> String {
     format!(
-        "INSERT INTO {} (run, step, kind, key) SELECT $1, $2, 'seen', {} FROM {STAGE} s",
+        "INSERT INTO {} (run, step, kind, key) SELECT $1, $2, 'seen', {} FROM {STAGE} s JOIN {} t ON {}",
         journal(spec),
-        key_text("s.", &spec.key)
+        key_text("t.", &spec.key),
+        qualified(&spec.namespace, &spec.table),
+        spec.operators.matching("t", &spec.key, "s", &spec.key),
     )
 }
 
@@ -189,7 +200,7 @@ fn remember_keys(spec: &LoadSpec) -> String {
 /// list it again.
 pub async fn remember_refused(
     connection: &mut PgConnection,
-    spec: &LoadSpec,
+    spec: &Target,
     refused: &[Refused],
 ) -> Result<(), DatabaseError> {
     if refused.is_empty() {
@@ -199,7 +210,7 @@ pub async fn remember_refused(
     let keys: Vec<String> = refused.iter().map(|r| r.ordinal.to_string()).collect();
     let sql = format!(
         "INSERT INTO {} (run, step, kind, key, before) \
-         SELECT $1, $2, 'refused', k, b FROM unnest($3::text[], $4::text[]) AS u (k, b)",
+         SELECT $1, $2, 'refused', k, b FROM ROWS FROM (pg_catalog.unnest($3::pg_catalog.text[]), pg_catalog.unnest($4::pg_catalog.text[])) AS u (k, b)",
         journal(spec)
     );
     sqlx::query(AssertSqlSafe(sql))
@@ -214,7 +225,7 @@ pub async fn remember_refused(
 }
 
 /// Sequences that feed columns of the table go past the largest value that was loaded.
-pub async fn advance_sequences(connection: &mut PgConnection, spec: &LoadSpec) -> Result<(), DatabaseError> {
+pub async fn advance_sequences(connection: &mut PgConnection, spec: &Target) -> Result<(), DatabaseError> {
     let table = qualified(&spec.namespace, &spec.table);
     for column in &spec.columns {
         if !matches!(
@@ -224,9 +235,10 @@ pub async fn advance_sequences(connection: &mut PgConnection, spec: &LoadSpec) -
             continue;
         }
         let sql = format!(
-            "SELECT setval(s, greatest(m, 1)) FROM (SELECT pg_get_serial_sequence($1, $2) AS s, \
-             (SELECT max({name})::bigint FROM {table}) AS m) x WHERE s IS NOT NULL AND m IS NOT NULL \
-             AND m > coalesce(pg_sequence_last_value(s::regclass), 0)",
+            "SELECT pg_catalog.setval(s::pg_catalog.regclass, GREATEST(m, 1)) \
+             FROM (SELECT pg_catalog.pg_get_serial_sequence($1, $2) AS s, \
+             (SELECT pg_catalog.max({name})::pg_catalog.int8 FROM {table}) AS m) x WHERE s IS NOT NULL AND m IS NOT NULL \
+             AND m OPERATOR(pg_catalog.>) COALESCE(pg_catalog.pg_sequence_last_value(s::pg_catalog.regclass), 0)",
             name = identifier(column)
         );
         sqlx::query(AssertSqlSafe(sql)).bind(&table).bind(column).execute(&mut *connection).await.map_err(translate)?;

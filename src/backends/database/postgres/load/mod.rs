@@ -12,13 +12,34 @@ use sqlx::AssertSqlSafe;
 
 use super::Postgres;
 use super::error::translate;
+use super::operators::Operators;
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
 use crate::backends::database::quote::qualified;
 use crate::model::Namespace;
 
+/// A table that is loaded, and what the server says of it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    spec: LoadSpec,
+    /// How its columns are compared.
+    pub operators: Operators,
+}
+
+impl std::ops::Deref for Target {
+    type Target = LoadSpec;
+
+    fn deref(&self) -> &LoadSpec {
+        &self.spec
+    }
+}
+
 /// Begins to load one table.
 pub(super) async fn begin(database: &Postgres, spec: LoadSpec) -> Result<Box<dyn LoadSession>, DatabaseError> {
+    let mut transaction = database.begin(&spec.namespace).await?;
+    let operators = Operators::of(&mut transaction, &spec.namespace, &spec.table).await?;
+    transaction.rollback().await.map_err(translate)?;
+    let spec = Target { spec, operators };
     if spec.bare
         && spec.resume.is_none()
         && let Some(load) = bare::begin(database, &spec).await?
@@ -59,7 +80,7 @@ pub(super) async fn refused(
     step: u32,
 ) -> Result<Vec<Refused>, DatabaseError> {
     let sql = format!(
-        "SELECT before FROM {} WHERE run = $1 AND step = $2 AND kind = 'refused' ORDER BY key::bigint",
+        "SELECT before FROM {} WHERE run = $1 AND step = $2 AND kind = 'refused' ORDER BY key::pg_catalog.int8",
         qualified(namespace, "_fixtool_undo")
     );
     let mut transaction = database.begin(namespace).await?;

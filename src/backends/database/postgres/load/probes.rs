@@ -9,9 +9,10 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::error::translate;
+use super::Target;
 use super::bare::shared;
 use crate::backends::database::load::positions::Positions;
-use crate::backends::database::load::{Conflict, LoadSpec, Refused, RefusedReason};
+use crate::backends::database::load::{Conflict, Refused, RefusedReason};
 use crate::backends::database::quote::{identifier, list, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, ForeignKey};
@@ -39,14 +40,14 @@ type Fault = (RefusedReason, Arc<[String]>, Option<String>);
 /// Rows of a freshly filled table that its keys would refuse.
 pub async fn of_bare_table(
     connection: &mut PgConnection,
-    spec: &LoadSpec,
+    spec: &Target,
     positions: &Positions,
 ) -> Result<Vec<RefusedRow>, DatabaseError> {
     let table = qualified(&spec.namespace, &spec.table);
     let rows = (table.as_str(), "ctid");
     let mut found: BTreeMap<String, Fault> = BTreeMap::new();
     for key in keys(spec) {
-        for (at, first) in duplicates(connection, rows, key).await? {
+        for (at, first) in duplicates(connection, spec, rows, key).await? {
             found.entry(at).or_insert_with(|| (RefusedReason::Duplicate, shared(key), Some(first)));
         }
     }
@@ -76,8 +77,8 @@ async fn places(
         found.iter().flat_map(|(at, (_, _, first))| std::iter::once(at).chain(first)).collect();
     let wanted: Vec<String> = wanted.into_iter().cloned().collect();
     let sql = format!(
-        "SELECT r.at::text, r.n FROM (SELECT ctid AS at, row_number() OVER (ORDER BY ctid) - 1 AS n FROM {table}) r \
-         JOIN unnest($1::text[]::tid[]) AS wanted (at) ON wanted.at = r.at"
+        "SELECT r.at::text, r.n FROM (SELECT ctid AS at, pg_catalog.row_number() OVER (ORDER BY ctid) - 1 AS n FROM {table}) r \
+         JOIN pg_catalog.unnest($1::text[]::tid[]) AS wanted (at) ON wanted.at = r.at"
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(wanted).fetch_all(connection).await.map_err(translate)?;
     rows.iter().map(|row| Ok((row.try_get(0).map_err(translate)?, position(row, 1)?))).collect()
@@ -95,7 +96,7 @@ fn staged(position: &str) -> Result<u64, DatabaseError> {
 }
 
 /// Rows of the staging table that the table's keys would refuse.
-pub async fn of_stage(connection: &mut PgConnection, spec: &LoadSpec) -> Result<Vec<Refused>, DatabaseError> {
+pub async fn of_stage(connection: &mut PgConnection, spec: &Target) -> Result<Vec<Refused>, DatabaseError> {
     let mut found: BTreeMap<u64, Refused> = BTreeMap::new();
     let refuse = |ordinal, reason, columns: &[String], other| Refused {
         ordinal,
@@ -105,7 +106,7 @@ pub async fn of_stage(connection: &mut PgConnection, spec: &LoadSpec) -> Result<
         message: None,
     };
     for key in keys(spec) {
-        for (row, first) in duplicates(connection, STAGED, key).await? {
+        for (row, first) in duplicates(connection, spec, STAGED, key).await? {
             let (row, first) = (staged(&row)?, staged(&first)?);
             found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, key, Some(first)));
         }
@@ -126,7 +127,7 @@ pub async fn of_stage(connection: &mut PgConnection, spec: &LoadSpec) -> Result<
 }
 
 /// The primary key and all unique keys whose columns the source carries.
-fn keys(spec: &LoadSpec) -> Vec<&[String]> {
+fn keys(spec: &Target) -> Vec<&[String]> {
     let carried = |key: &&[String]| !key.is_empty() && key.iter().all(|c| spec.columns.contains(c));
     let unique = spec.definition.columns.iter().filter(|(_, c)| c.unique);
     let single = unique.filter_map(|(name, _)| spec.columns.iter().find(|c| *c == name)).map(std::slice::from_ref);
@@ -142,27 +143,21 @@ fn not_null(prefix: &str, columns: &[String]) -> String {
     tests.join(" AND ")
 }
 
-/// `a."x" = b."y" AND …`.
-pub fn matching(a: &str, left: &[String], b: &str, right: &[String]) -> String {
-    let pairs: Vec<String> =
-        left.iter().zip(right).map(|(l, r)| format!("{a}.{} = {b}.{}", identifier(l), identifier(r))).collect();
-    pairs.join(" AND ")
-}
-
 async fn duplicates(
     connection: &mut PgConnection,
+    spec: &Target,
     (rows, position): (&str, &str),
     key: &[String],
 ) -> Result<Vec<(String, String)>, DatabaseError> {
     let columns = list("", key);
     // Grouping carries only the key through the sort; a window would carry every row.
     let sql = format!(
-        "WITH twice AS MATERIALIZED (SELECT {columns}, min({position}) AS \"_fixtool_first\" FROM {rows} \
-         WHERE {} GROUP BY {columns} HAVING count(*) > 1) \
+        "WITH twice AS MATERIALIZED (SELECT {columns}, pg_catalog.min({position}) AS \"_fixtool_first\" FROM {rows} \
+         WHERE {} GROUP BY {columns} HAVING pg_catalog.count(*) > 1) \
          SELECT r.{position}::text, d.\"_fixtool_first\"::text FROM {rows} r JOIN twice d ON {} \
          WHERE r.{position} > d.\"_fixtool_first\"",
         not_null("", key),
-        matching("d", key, "r", key),
+        spec.operators.matching("d", key, "r", key),
     );
     let found = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
     found.iter().map(|row| Ok((row.try_get(0).map_err(translate)?, row.try_get(1).map_err(translate)?))).collect()
@@ -170,7 +165,7 @@ async fn duplicates(
 
 async fn orphans(
     connection: &mut PgConnection,
-    spec: &LoadSpec,
+    spec: &Target,
     (rows, position): (&str, &str),
     key: &ForeignKey,
 ) -> Result<Vec<String>, DatabaseError> {
@@ -179,7 +174,10 @@ async fn orphans(
     }
     let parent = qualified(&spec.namespace, &key.table);
     let same_source = if key.table == spec.table && rows == STAGE {
-        format!(" AND NOT EXISTS (SELECT 1 FROM {STAGE} o WHERE {})", matching("o", &key.to, "r", &key.columns))
+        format!(
+            " AND NOT EXISTS (SELECT 1 FROM {STAGE} o WHERE {})",
+            spec.operators.matching("o", &key.to, "r", &key.columns)
+        )
     } else {
         String::new()
     };
@@ -187,7 +185,7 @@ async fn orphans(
         "SELECT r.{position}::text FROM {rows} r WHERE {} \
          AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE {}){same_source}",
         not_null("r.", &key.columns),
-        matching("p", &key.to, "r", &key.columns)
+        spec.operators.matching("p", &key.to, "r", &key.columns)
     );
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)
 }
@@ -195,7 +193,7 @@ async fn orphans(
 /// Rows whose key an earlier batch of the same load has inserted or updated.
 async fn loaded_before(
     connection: &mut PgConnection,
-    spec: &LoadSpec,
+    spec: &Target,
     key: &[String],
 ) -> Result<Vec<u64>, DatabaseError> {
     if key != spec.key {
@@ -217,11 +215,11 @@ async fn loaded_before(
 
 /// A key as text, as the undo journal stores it.
 pub fn key_text(prefix: &str, key: &[String]) -> String {
-    format!("jsonb_build_array({})::text", list(prefix, key))
+    format!("pg_catalog.jsonb_build_array({})::text", list(prefix, key))
 }
 
 /// Rows that would collide with a row of the table.
-async fn existing(connection: &mut PgConnection, spec: &LoadSpec, key: &[String]) -> Result<Vec<u64>, DatabaseError> {
+async fn existing(connection: &mut PgConnection, spec: &Target, key: &[String]) -> Result<Vec<u64>, DatabaseError> {
     let table = qualified(&spec.namespace, &spec.table);
     let same_row = if key == spec.key {
         if spec.conflict != Conflict::Error {
@@ -231,11 +229,11 @@ async fn existing(connection: &mut PgConnection, spec: &LoadSpec, key: &[String]
     } else if spec.key.is_empty() || spec.conflict == Conflict::Error {
         String::new()
     } else {
-        format!(" AND NOT ({})", matching("t", &spec.key, "r", &spec.key))
+        format!(" AND NOT ({})", spec.operators.matching("t", &spec.key, "r", &spec.key))
     };
     let sql = format!(
         "SELECT DISTINCT r.{POSITION} FROM {STAGE} r JOIN {table} t ON {}{same_row}",
-        matching("t", key, "r", key)
+        spec.operators.matching("t", key, "r", key)
     );
     positions_of(connection, sql).await
 }

@@ -12,25 +12,26 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::super::Postgres;
 use super::super::error::translate;
+use super::Target;
 use super::bare::wrong_form;
 use super::checkpoint::{self, Place};
 use super::probes::{self, POSITION, STAGE};
 use super::{isolate, merge};
 use crate::backends::database::DatabaseError;
-use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
+use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, Refused, RowBatch, Written};
 use crate::backends::database::quote::{list, qualified};
 
 /// A staged load in progress.
 pub struct StagedLoad {
     database: Postgres,
-    spec: LoadSpec,
+    spec: Target,
     counts: BTreeMap<String, u64>,
     position: u64,
 }
 
 impl StagedLoad {
     /// Goes on from the checkpoint that the specification names, or begins.
-    pub fn begin(database: &Postgres, spec: &LoadSpec) -> Self {
+    pub fn begin(database: &Postgres, spec: &Target) -> Self {
         let counts = spec.resume.as_ref().and_then(|c| serde_json::from_value(c.state.get("counts")?.clone()).ok());
         let position = spec.resume.as_ref().map_or(0, |c| c.position);
         Self { database: database.clone(), spec: spec.clone(), counts: counts.unwrap_or_default(), position }
@@ -62,11 +63,11 @@ impl StagedLoad {
     }
 }
 
-fn place(spec: &LoadSpec) -> Place<'_> {
+fn place(spec: &Target) -> Place<'_> {
     Place { namespace: &spec.namespace, run: &spec.run, step: spec.step }
 }
 
-async fn stage(connection: &mut PgConnection, spec: &LoadSpec, bytes: Bytes) -> Result<(), DatabaseError> {
+async fn stage(connection: &mut PgConnection, spec: &Target, bytes: Bytes) -> Result<(), DatabaseError> {
     let columns = list("", &spec.columns);
     let create = format!(
         "CREATE TEMPORARY TABLE \"_fixtool_stage\" ON COMMIT DROP AS SELECT NULL::bigint AS {POSITION}, {columns} FROM {} WITH NO DATA",

@@ -4,7 +4,8 @@
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::error::translate;
-use super::probes::{key_text, matching};
+use super::super::operators::Operators;
+use super::probes::key_text;
 use crate::backends::database::load::{MissingSpec, UnloadSpec, Unloaded};
 use crate::backends::database::quote::{identifier, list, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
@@ -53,6 +54,7 @@ async fn bare(
 async fn staged(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
     let (table, journal) = (qualified(&spec.namespace, &spec.table), qualified(&spec.namespace, "_fixtool_undo"));
     let key = &spec.definition.primary_key;
+    let operators = Operators::of(connection, &spec.namespace, &spec.table).await?;
     let all: Vec<String> = spec.definition.columns.keys().cloned().collect();
     let mine = "u.run = $1 AND u.step = $2";
     let entries = number(
@@ -74,7 +76,8 @@ async fn staged(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Unlo
     )
     .await?;
     let assignments: Vec<String> = all.iter().map(|c| format!("{0} = b.{0}", identifier(c))).collect();
-    let image = format!("{journal} u, LATERAL jsonb_populate_record(NULL::{table}, u.before::jsonb) b");
+    let image =
+        format!("{journal} u, LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, u.before::pg_catalog.jsonb) b");
     let restored = execute(
         connection,
         spec,
@@ -82,7 +85,7 @@ async fn staged(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Unlo
             "UPDATE {table} t SET {} FROM {image} WHERE {mine} AND u.kind = 'update' AND {} \
              AND u.mark = t.xmin::text",
             assignments.join(", "),
-            matching("t", key, "b", key)
+            operators.matching("t", key, "b", key)
         ),
     )
     .await?;
@@ -169,13 +172,16 @@ fn referenced(spec: &UnloadSpec, child: &str) -> DatabaseError {
 
 /// Tables whose foreign keys point at this one, each with its join condition; not the table itself.
 async fn children(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Vec<(String, String)>, DatabaseError> {
-    let sql = "SELECT c.conrelid::regclass::text, \
-        (SELECT string_agg(format('c.%I = t.%I', a.attname, b.attname), ' AND ') \
-         FROM unnest(c.conkey, c.confkey) AS k (x, y) \
-         JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.x \
-         JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.y) \
-        FROM pg_constraint c JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid \
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::regclass \
+    let sql = "SELECT c.conrelid::pg_catalog.regclass::pg_catalog.text, \
+        (SELECT pg_catalog.string_agg(pg_catalog.format('t.%I OPERATOR(%I.%s) c.%I', b.attname, s.nspname, o.oprname, a.attname), ' AND ') \
+         FROM ROWS FROM (pg_catalog.unnest(c.conkey), pg_catalog.unnest(c.confkey), pg_catalog.unnest(c.conpfeqop)) \
+             AS k (x, y, z) \
+         JOIN pg_catalog.pg_operator o ON o.oid OPERATOR(pg_catalog.=) k.z \
+         JOIN pg_catalog.pg_namespace s ON s.oid OPERATOR(pg_catalog.=) o.oprnamespace \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.x \
+         JOIN pg_catalog.pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.y) \
+        FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::regclass AND d.objid = c.oid \
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = $1::regclass \
         WHERE c.contype = 'f' AND c.confrelid = $1::regclass AND c.conrelid <> c.confrelid \
         GROUP BY c.oid, c.conrelid, c.conkey, c.confkey, c.confrelid";
     let rows = sqlx::query(sql)
@@ -203,7 +209,7 @@ pub async fn delete_missing(connection: &mut PgConnection, spec: &MissingSpec) -
     );
     let remember = format!(
         "INSERT INTO {journal} (run, step, kind, key, before) \
-         SELECT $1, $2, 'delete', {}, to_jsonb(t.*)::text FROM {table} t WHERE {missing}",
+         SELECT $1, $2, 'delete', {}, pg_catalog.to_jsonb(t.*)::pg_catalog.text FROM {table} t WHERE {missing}",
         key_text("t.", &spec.key)
     );
     let forget = format!(
