@@ -112,6 +112,10 @@ pub trait Reader: Send + Sync {
     /// The structure as a model, without fixtool's own `_fixtool_*` tables.
     async fn introspect(&self, namespace: &Namespace) -> Result<Model, DatabaseError>;
 
+    /// What bears a name of fixtool's own in the namespace, in any case of letters, without being what fixtool makes: each
+    /// as a line that says what is wrong with it.
+    async fn strange_names(&self, namespace: &Namespace) -> Result<Vec<String>, DatabaseError>;
+
     /// Rows and bytes of these tables; those that do not exist are left out.
     async fn table_stats(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError>;
 

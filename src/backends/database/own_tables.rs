@@ -3,6 +3,7 @@
 //! They lie beside the tenant's rows so that a checkpoint, an undo record and the rows they speak
 //! of are one transaction, and so that roles and settings travel with the tenant.
 
+use super::postgres::own;
 use super::quote::{identifier, qualified};
 use crate::model::{Engine, Namespace};
 
@@ -76,4 +77,14 @@ pub fn create(engine: Engine, namespace: &Namespace) -> Vec<String> {
         }
     });
     statements
+}
+
+/// Statements that fail unless these tables are what [`create`] makes, for where they may have been there before; they come
+/// right behind its own.
+pub fn prove(engine: Engine, namespace: &Namespace) -> Vec<String> {
+    match engine {
+        Engine::Postgres => own::prove(namespace),
+        // A trigger of SQLite runs nothing but statements on this very file.
+        Engine::Sqlite => Vec::new(),
+    }
 }

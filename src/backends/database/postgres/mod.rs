@@ -13,6 +13,7 @@ mod joint;
 mod keys;
 pub mod load;
 pub mod operators;
+pub mod own;
 mod probe;
 mod reading;
 pub mod rebuild;

@@ -70,6 +70,10 @@ impl Reader for Postgres {
         self.model(namespace).await
     }
 
+    async fn strange_names(&self, namespace: &Namespace) -> Result<Vec<String>, DatabaseError> {
+        self.strange_names(namespace).await
+    }
+
     async fn table_stats(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError> {
         let mut stats = Vec::with_capacity(tables.len());
         for some in tables.chunks(TABLES_AT_ONCE) {

@@ -8,7 +8,7 @@ use super::scan;
 use crate::backends::database::ddl::column_types::{SQLITE_NOW, SQLITE_TODAY, SQLITE_UUID, model_text, of_sqlite};
 use crate::backends::database::ddl::names::Kind;
 use crate::backends::database::{DatabaseError, own_tables};
-use crate::model::{Column, ForeignKey, LogicalType, Model, OnDelete, Table, Value, literal};
+use crate::model::{Column, Engine, ForeignKey, LogicalType, Model, Namespace, OnDelete, Table, Value, literal};
 
 /// Reads the structure over an open connection.
 pub(super) async fn model(connection: &mut SqliteConnection) -> Result<Model, DatabaseError> {
@@ -29,6 +29,29 @@ pub(super) async fn model(connection: &mut SqliteConnection) -> Result<Model, Da
         }
     }
     Ok(model)
+}
+
+/// What bears a name of fixtool's own, or hangs on what does, without being to the letter what fixtool makes.
+pub(super) async fn strange_names(connection: &mut SqliteConnection) -> Result<Vec<String>, DatabaseError> {
+    let things =
+        sqlx::query("SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
+            .fetch_all(connection)
+            .await
+            .map_err(translate)?;
+    let made: Vec<String> = own_tables::create(Engine::Sqlite, &Namespace(String::new()))
+        .iter()
+        .map(|statement| statement.replacen("IF NOT EXISTS ", "", 1))
+        .collect();
+    let mut strange = Vec::new();
+    for row in &things {
+        let (kind, name, of): (String, String, String) = (get(row, "type")?, get(row, "name")?, get(row, "tbl_name")?);
+        let sql: String = get(row, "sql")?;
+        if (own_tables::is_own(&name) || own_tables::is_own(&of)) && !made.contains(&sql) {
+            let on = if of == name { String::new() } else { format!(" on {of}") };
+            strange.push(format!("{kind} {name}{on}: is not fixtool's"));
+        }
+    }
+    Ok(strange)
 }
 
 async fn table(

@@ -58,6 +58,10 @@ impl Reader for Sqlite {
         undisturbed!(self, namespace, |connection| introspect::model(connection))
     }
 
+    async fn strange_names(&self, namespace: &Namespace) -> Result<Vec<String>, DatabaseError> {
+        undisturbed!(self, namespace, |connection| introspect::strange_names(connection))
+    }
+
     async fn table_stats(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError> {
         undisturbed!(self, namespace, |connection| stats(connection, tables))
     }

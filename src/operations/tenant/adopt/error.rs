@@ -70,6 +70,23 @@ pub enum AdoptError {
         /// Whose it is.
         owner: TenantId,
     },
+    /// What is there bears names that are fixtool's own.
+    #[error(
+        "names that begin with '_fixtool_' are fixtool's own, and in '{namespace}' something else bears them:\n{strange}"
+    )]
+    #[diagnostic(
+        code(fixtool::tenant::adopt::own_names),
+        help(
+            "nothing was changed; look at who made these and what they are for, then rename or drop them, \
+             and adopt again: fixtool makes its own tables itself"
+        )
+    )]
+    OwnNames {
+        /// The namespace.
+        namespace: Namespace,
+        /// What they are, a line each.
+        strange: String,
+    },
     /// The structure is that of no version.
     #[error("'{namespace}' has the structure of no version of '{pack}'; nearest is {version}:\n{differences}")]
     #[diagnostic(
@@ -107,7 +124,9 @@ impl Failure for AdoptError {
         match self {
             Self::Site(error) => error.kind(),
             Self::Pack(_) | Self::Version(_) | Self::Tier { .. } | Self::Missing { .. } => FailureKind::Usage,
-            Self::Taken { .. } | Self::Owned { .. } | Self::Differs { .. } => FailureKind::Refused,
+            Self::Taken { .. } | Self::Owned { .. } | Self::OwnNames { .. } | Self::Differs { .. } => {
+                FailureKind::Refused
+            }
         }
     }
 

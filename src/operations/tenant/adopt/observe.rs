@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub pack: Arc<Pack>,
     /// The structure that is there; `None` when the namespace is not there.
     pub found: Option<Model>,
+    /// What bears names of fixtool's own there without being fixtool's.
+    pub strange: Vec<String>,
     /// The tenant, if the id is registered.
     pub registered: Option<TenantRecord>,
     /// Which tenant has the namespace.
@@ -35,6 +37,7 @@ impl Fingerprint for Snapshot {
         chain::digest(&json!([
             self.pack.digest,
             self.found.as_ref().map(fingerprint),
+            self.strange,
             self.registered,
             self.namespace_of,
             self.may_create_roles,
@@ -47,10 +50,12 @@ pub(super) async fn observe(request: &Request, reader: &SiteReader) -> Result<Sn
     let database = reader.database(&request.placement).await?;
     let exists = database.namespace_exists(&request.namespace).await?;
     let found = if exists { Some(database.introspect(&request.namespace).await?) } else { None };
+    let strange = if exists { database.strange_names(&request.namespace).await? } else { Vec::new() };
     let owner = reader.catalog().tenant_at(&request.placement, &request.namespace).await?;
     Ok(Snapshot {
         pack,
         found,
+        strange,
         registered: reader.catalog().tenant(&request.id).await?,
         namespace_of: owner.map(|tenant| tenant.id),
         engine: database.engine(),

@@ -115,6 +115,9 @@ pub(super) fn decide(request: &Request, seen: &Snapshot) -> Result<Draft<Action>
     } else if let Some(owner) = seen.namespace_of.clone() {
         return Err(AdoptError::Owned { namespace, owner });
     }
+    if !seen.strange.is_empty() {
+        return Err(AdoptError::OwnNames { namespace, strange: told(&seen.strange).join("\n") });
+    }
     let (release, mut notes) = version_of(request, seen, found)?;
     let record = record(request, seen, (release, found), tier);
     let mut steps = vec![
@@ -220,6 +223,7 @@ fn own_tables_with_rows(request: &Request, seen: &Snapshot, tier: &Tier) -> Acti
     let all = settings::configuration(manifest, &request.tier, tier);
     let statements = [
         own_tables::create(seen.engine, &request.namespace),
+        own_tables::prove(seen.engine, &request.namespace),
         settings::write_roles(target, manifest),
         settings::write_settings(target, &all),
     ];
