@@ -47,6 +47,7 @@ mod faults_server;
 mod faults_together;
 mod fleet;
 mod hostile;
+mod hostile_owner;
 mod load_roads;
 mod op_log;
 mod op_undo;

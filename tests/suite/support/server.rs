@@ -45,6 +45,12 @@ impl PrivatePostgres {
         self.folder.path().join("data")
     }
 
+    /// The server's log from this byte on.
+    pub fn log(&self, from: usize) -> String {
+        let log = std::fs::read(self.folder.path().join("log")).expect("the server's log");
+        String::from_utf8_lossy(log.get(from..).unwrap_or_default()).into_owned()
+    }
+
     /// Stops it as `pg_ctl stop -m MODE` does: `fast` rolls back, `immediate` is a crash.
     pub fn stop(&self, mode: &str) {
         assert!(self.script("stop", &[mode.to_owned()]), "PostgreSQL stops");

@@ -1,0 +1,58 @@
+-- Code of an owner on tables that a pack made: whatever a table's owner may plant. Run as a login that is a member of the
+-- role that owns the tables of SCHEMA; hit() and springs() are there already.
+
+SET search_path = pg_catalog;
+
+CREATE FUNCTION SCHEMA.fine(what text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN PERFORM SCHEMA.hit(what); RETURN true; END $$;
+CREATE FUNCTION SCHEMA.same(what text, value text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN PERFORM SCHEMA.hit(what); RETURN value; END $$;
+CREATE FUNCTION SCHEMA.of_mood(m SCHEMA.mood) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN PERFORM SCHEMA.hit('cast of an enum'); RETURN 'calm'; END $$;
+CREATE FUNCTION SCHEMA.json_of_mood(m SCHEMA.mood) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN PERFORM SCHEMA.hit('cast of an enum to json'); RETURN '"calm"'; END $$;
+CREATE FUNCTION SCHEMA.of_row(r SCHEMA.users) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN PERFORM SCHEMA.hit('cast of a row'); RETURN ''; END $$;
+CREATE FUNCTION SCHEMA.json_of_row(r SCHEMA.users) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN PERFORM SCHEMA.hit('cast of a row to json'); RETURN '{}'; END $$;
+
+CREATE DOMAIN SCHEMA.checked AS text CHECK (SCHEMA.fine('domain'));
+CREATE CAST (SCHEMA.mood AS text) WITH FUNCTION SCHEMA.of_mood(SCHEMA.mood) AS IMPLICIT;
+CREATE CAST (SCHEMA.mood AS json) WITH FUNCTION SCHEMA.json_of_mood(SCHEMA.mood) AS IMPLICIT;
+CREATE CAST (SCHEMA.users AS text) WITH FUNCTION SCHEMA.of_row(SCHEMA.users) AS IMPLICIT;
+CREATE CAST (SCHEMA.users AS json) WITH FUNCTION SCHEMA.json_of_row(SCHEMA.users) AS IMPLICIT;
+
+-- A table of the owner's own, with all of it.
+CREATE TABLE SCHEMA.own_table (
+    id int PRIMARY KEY,
+    word SCHEMA.checked DEFAULT SCHEMA.same('default of a domain', 'x'),
+    mood SCHEMA.mood DEFAULT 'calm',
+    made text GENERATED ALWAYS AS (SCHEMA.same('generated column', 'x')) STORED,
+    CHECK (SCHEMA.fine('CHECK of an own table'))
+);
+INSERT INTO SCHEMA.own_table (id) VALUES (1), (2);
+CREATE VIEW SCHEMA.own_view AS SELECT SCHEMA.springs() AS id;
+CREATE MATERIALIZED VIEW SCHEMA.own_matview AS SELECT SCHEMA.springs() AS id;
+
+ALTER TABLE SCHEMA.users
+    ADD COLUMN extra text DEFAULT SCHEMA.same('default', 'x'),
+    ADD COLUMN path text DEFAULT pg_catalog.set_config('search_path', 'SCHEMA', false),
+    ADD COLUMN asked xml DEFAULT pg_catalog.query_to_xml('SELECT SCHEMA.springs()', true, true, ''),
+    ADD COLUMN word SCHEMA.checked,
+    ADD COLUMN mood SCHEMA.mood DEFAULT 'calm',
+    ADD COLUMN made text GENERATED ALWAYS AS (SCHEMA.same('generated column', 'x')) STORED,
+    ADD CONSTRAINT own_check CHECK (SCHEMA.fine('CHECK')),
+    ADD CONSTRAINT asks CHECK (pg_catalog.query_to_xml('SELECT SCHEMA.springs()', true, true, '') IS NOT NULL);
+CREATE INDEX own_expression ON SCHEMA.users (SCHEMA.same('index expression', email::text));
+CREATE INDEX own_predicate ON SCHEMA.users (email) WHERE SCHEMA.fine('index predicate');
+CREATE STATISTICS SCHEMA.own_statistics ON (SCHEMA.same('statistics', email::text)), (SCHEMA.same('more of them', email::text))
+    FROM SCHEMA.users;
+ALTER TABLE SCHEMA.ai_sessions ALTER COLUMN session_type SET DEFAULT SCHEMA.same('default', 'chat');
+ALTER TABLE SCHEMA.ai_sessions ADD CONSTRAINT own_check CHECK (SCHEMA.fine('CHECK'));
+
+ALTER TABLE SCHEMA.users ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_policy ON SCHEMA.users USING (SCHEMA.fine('policy')) WITH CHECK (SCHEMA.fine('policy'));
+ALTER TABLE SCHEMA.collaborations ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_policy ON SCHEMA.collaborations USING (SCHEMA.fine('policy')) WITH CHECK (SCHEMA.fine('policy'));
+CREATE RULE own_rule AS ON INSERT TO SCHEMA.content_generated DO ALSO SELECT SCHEMA.springs();
+CREATE RULE own_rule_of_deletes AS ON DELETE TO SCHEMA.content_generated DO ALSO SELECT SCHEMA.springs();
