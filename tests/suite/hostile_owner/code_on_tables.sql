@@ -44,9 +44,11 @@ ALTER TABLE SCHEMA.users
     ADD CONSTRAINT own_check CHECK (SCHEMA.fine('CHECK')),
     ADD CONSTRAINT asks CHECK (pg_catalog.query_to_xml('SELECT SCHEMA.springs()', true, true, '') IS NOT NULL);
 CREATE INDEX own_expression ON SCHEMA.users (SCHEMA.same('index expression', email::text));
+CREATE INDEX own_constant ON SCHEMA.users ((SCHEMA.same('constant index expression', 'x')));
 CREATE INDEX own_predicate ON SCHEMA.users (email) WHERE SCHEMA.fine('index predicate');
 CREATE STATISTICS SCHEMA.own_statistics ON (SCHEMA.same('statistics', email::text)), (SCHEMA.same('more of them', email::text))
     FROM SCHEMA.users;
+CREATE STATISTICS SCHEMA.constant_statistics ON (SCHEMA.same('constant statistics', 'x')), email FROM SCHEMA.users;
 ALTER TABLE SCHEMA.ai_sessions ALTER COLUMN session_type SET DEFAULT SCHEMA.same('default', 'chat');
 ALTER TABLE SCHEMA.ai_sessions ADD CONSTRAINT own_check CHECK (SCHEMA.fine('CHECK'));
 

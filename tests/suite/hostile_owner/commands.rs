@@ -13,6 +13,29 @@ pub fn all(scene: &mut Scene, tenant: &str) {
     managing(scene, tenant);
 }
 
+/// Runs those that read and write rows; all of them in a thorough run.
+pub fn most(scene: &mut Scene, tenant: &str) {
+    if often(0, 1) == 1 {
+        return all(scene, tenant);
+    }
+    let (yes, confirm) = ("--yes", format!("--confirm {tenant}"));
+    looking(scene, tenant);
+    both(scene, &format!("backup create --tenant {tenant}"), yes);
+    both(scene, &format!("backup verify --tenant {tenant} --newest --level live"), yes);
+    files(scene);
+    let load =
+        |file: &str, kinds: &str, more: &str| format!("data load {file} --tenant {tenant} --data-types {kinds} {more}");
+    and_undo(
+        scene,
+        &load("more.csv", "users", "--on-conflict overwrite --on-error reject --rejects rejects"),
+        &confirm,
+    );
+    and_undo(scene, &load("first.csv", "users", "--mode incremental --delete-missing"), &confirm);
+    and_undo(scene, &load("seed", "ai_sessions,content", "--on-error reject --rejects rejects"), &confirm);
+    and_undo(scene, &format!("backup restore {tenant} --tables users"), &confirm);
+    and_undo(scene, &format!("tenant drop {tenant}"), &confirm);
+}
+
 /// Runs a line as a dry run and for good, and takes back what it did, the same way.
 fn and_undo(scene: &mut Scene, line: &str, consent: &str) {
     let before = words::newest_run(&scene.site);
@@ -56,7 +79,8 @@ fn backing_up(scene: &mut Scene, tenant: &str) {
     }
 }
 
-fn loading(scene: &mut Scene, tenant: &str) {
+/// The files that are loaded.
+fn files(scene: &Scene) {
     let site = &scene.site;
     words::fixtures(site, "seed");
     // The first 20 users are there already.
@@ -65,6 +89,10 @@ fn loading(scene: &mut Scene, tenant: &str) {
     let users = words::users(24);
     let twice = users.lines().last().expect("a user");
     site.write("bad.csv", format!("{users}{twice}\n"));
+}
+
+fn loading(scene: &mut Scene, tenant: &str) {
+    files(scene);
     let load =
         |file: &str, kinds: &str, more: &str| format!("data load {file} --tenant {tenant} --data-types {kinds} {more}");
     let confirm = format!("--confirm {tenant}");

@@ -1,4 +1,5 @@
 -- Triggers of every kind on every table of SCHEMA on which the login may have them; fixtool's own tables are tried too.
+-- A superuser gives the tables of the pack those that an owner's right to make triggers, where he has it, gives them.
 
 SET search_path = pg_catalog;
 
@@ -15,7 +16,9 @@ DECLARE
     kind text;
 BEGIN
     FOR one IN SELECT c.oid::regclass::text AS name FROM pg_class c
-               WHERE c.relnamespace = 'SCHEMA'::regnamespace AND c.relkind IN ('r', 'p') LOOP
+               WHERE c.relnamespace = 'SCHEMA'::regnamespace AND c.relkind IN ('r', 'p')
+                 AND NOT (current_user = 'fixtool' AND c.relname LIKE '\_fixtool%')
+                 AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'trap_1') LOOP
         FOREACH kind IN ARRAY ARRAY[
             'TRIGGER trap_1 BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW',
             'TRIGGER trap_2 AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW',
