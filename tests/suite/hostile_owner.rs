@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use fixtool::backends::database::own_tables;
+use fixtool::model::Namespace;
+
 use crate::support::site::{files_below, psql};
 use crate::support::{PostgresDatabase, PrivatePostgres, Site, backups, often, words};
 
@@ -333,14 +336,9 @@ fn tables_that_took_the_place_of_fixtools_own_are_never_written() {
     scene.run(&format!("{ADOPT} --yes")).code(0);
     scene.run("backup create --tenant acme --yes").code(0);
     scene.plant(operators(), "tenant_acme");
-    scene.plant(
-        "DO $do$ DECLARE one name; BEGIN FOR one IN SELECT relname FROM pg_catalog.pg_class \
-         WHERE relnamespace = 'SCHEMA'::regnamespace AND relkind = 'r' AND relname LIKE '\\_fixtool%' LOOP \
-         EXECUTE format('CREATE TABLE SCHEMA.twin (LIKE SCHEMA.%I INCLUDING ALL)', one); \
-         EXECUTE format('DROP TABLE SCHEMA.%I CASCADE', one); \
-         EXECUTE format('ALTER TABLE SCHEMA.twin RENAME TO %I', one); END LOOP; END $do$",
-        "tenant_acme",
-    );
+    let drop = own_tables::NAMES.map(|name| format!("DROP TABLE SCHEMA.{name} CASCADE"));
+    let make = own_tables::create(fixtool::model::Engine::Postgres, &Namespace("tenant_acme".into()));
+    scene.plant(&[drop.to_vec(), make].concat().join(";\n"), "tenant_acme");
     scene.plant(TRIGGERS, "tenant_acme");
     scene.armed();
     commands::most(&mut scene, "acme");

@@ -31,7 +31,8 @@ pub fn most(scene: &mut Scene, tenant: &str) {
         &confirm,
     );
     and_undo(scene, &load("first.csv", "users", "--mode incremental --delete-missing"), &confirm);
-    and_undo(scene, &load("seed", "ai_sessions,content", "--on-error reject --rejects rejects"), &confirm);
+    scene.run(&load("seed/users.csv", "users", "--on-conflict skip --yes"));
+    and_undo(scene, &load("seed", "ai_sessions,content", ""), &confirm);
     and_undo(scene, &format!("backup restore {tenant} --tables users"), &confirm);
     and_undo(scene, &format!("tenant drop {tenant}"), &confirm);
 }
