@@ -7,20 +7,7 @@ CREATE FUNCTION SCHEMA.fine(what text) RETURNS boolean LANGUAGE plpgsql IMMUTABL
 BEGIN PERFORM SCHEMA.hit(what); RETURN true; END $$;
 CREATE FUNCTION SCHEMA.same(what text, value text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN PERFORM SCHEMA.hit(what); RETURN value; END $$;
-CREATE FUNCTION SCHEMA.of_mood(m SCHEMA.mood) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN PERFORM SCHEMA.hit('cast of an enum'); RETURN 'calm'; END $$;
-CREATE FUNCTION SCHEMA.json_of_mood(m SCHEMA.mood) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN PERFORM SCHEMA.hit('cast of an enum to json'); RETURN '"calm"'; END $$;
-CREATE FUNCTION SCHEMA.of_row(r SCHEMA.users) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN PERFORM SCHEMA.hit('cast of a row'); RETURN ''; END $$;
-CREATE FUNCTION SCHEMA.json_of_row(r SCHEMA.users) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN PERFORM SCHEMA.hit('cast of a row to json'); RETURN '{}'; END $$;
-
 CREATE DOMAIN SCHEMA.checked AS text CHECK (SCHEMA.fine('domain'));
-CREATE CAST (SCHEMA.mood AS text) WITH FUNCTION SCHEMA.of_mood(SCHEMA.mood) AS IMPLICIT;
-CREATE CAST (SCHEMA.mood AS json) WITH FUNCTION SCHEMA.json_of_mood(SCHEMA.mood) AS IMPLICIT;
-CREATE CAST (SCHEMA.users AS text) WITH FUNCTION SCHEMA.of_row(SCHEMA.users) AS IMPLICIT;
-CREATE CAST (SCHEMA.users AS json) WITH FUNCTION SCHEMA.json_of_row(SCHEMA.users) AS IMPLICIT;
 
 -- A table of the owner's own, with all of it.
 CREATE TABLE SCHEMA.own_table (
@@ -39,7 +26,6 @@ ALTER TABLE SCHEMA.users
     ADD COLUMN path text DEFAULT pg_catalog.set_config('search_path', 'SCHEMA', false),
     ADD COLUMN asked xml DEFAULT pg_catalog.query_to_xml('SELECT SCHEMA.springs()', true, true, ''),
     ADD COLUMN word SCHEMA.checked,
-    ADD COLUMN mood SCHEMA.mood DEFAULT 'calm',
     ADD COLUMN made text GENERATED ALWAYS AS (SCHEMA.same('generated column', 'x')) STORED,
     ADD CONSTRAINT own_check CHECK (SCHEMA.fine('CHECK')),
     ADD CONSTRAINT asks CHECK (pg_catalog.query_to_xml('SELECT SCHEMA.springs()', true, true, '') IS NOT NULL);
@@ -51,6 +37,10 @@ CREATE STATISTICS SCHEMA.own_statistics ON (SCHEMA.same('statistics', email::tex
 CREATE STATISTICS SCHEMA.constant_statistics ON (SCHEMA.same('constant statistics', 'x')), email FROM SCHEMA.users;
 ALTER TABLE SCHEMA.ai_sessions ALTER COLUMN session_type SET DEFAULT SCHEMA.same('default', 'chat');
 ALTER TABLE SCHEMA.ai_sessions ADD CONSTRAINT own_check CHECK (SCHEMA.fine('CHECK'));
+
+-- A child of a table is planned with it.
+CREATE TABLE SCHEMA.users_child () INHERITS (SCHEMA.users);
+CREATE INDEX own_child_predicate ON SCHEMA.users_child (email) WHERE SCHEMA.fine('index predicate of a child');
 
 ALTER TABLE SCHEMA.users ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_policy ON SCHEMA.users USING (SCHEMA.fine('policy')) WITH CHECK (SCHEMA.fine('policy'));

@@ -37,6 +37,23 @@ pub fn most(scene: &mut Scene, tenant: &str) {
     and_undo(scene, &format!("tenant drop {tenant}"), &confirm);
 }
 
+/// Runs those that read and write rows of one table, which is loaded from the file of its name.
+pub fn of_one_table(scene: &mut Scene, tenant: &str, table: &str) {
+    let confirm = format!("--confirm {tenant}");
+    both(scene, &format!("data export --tenant {tenant} --output-dir out"), "--yes");
+    both(scene, &format!("backup create --tenant {tenant}"), "--yes");
+    for level in ["live", "drill"] {
+        both(scene, &format!("backup verify --tenant {tenant} --newest --level {level}"), "--yes");
+    }
+    let load = format!("data load {table}.csv --tenant {tenant} --data-types {table}");
+    for more in ["--on-conflict overwrite", "--on-conflict merge", "--mode incremental --delete-missing"] {
+        and_undo(scene, &format!("{load} {more}"), &confirm);
+    }
+    and_undo(scene, &format!("backup restore {tenant} --tables {table}"), &confirm);
+    and_undo(scene, &format!("backup restore {tenant}"), &confirm);
+    and_undo(scene, &format!("tenant drop {tenant}"), &confirm);
+}
+
 /// Runs a line as a dry run and for good, and takes back what it did, the same way.
 fn and_undo(scene: &mut Scene, line: &str, consent: &str) {
     let before = words::newest_run(&scene.site);

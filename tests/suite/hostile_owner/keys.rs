@@ -15,17 +15,22 @@ fn shop() -> Site {
          INSERT INTO shop.things VALUES ('a=>1,b=>2', 1), ('c=>3', 2)",
     );
     run(&site, "pack introspect shop --name shop --output-path packs/shop --yes", 0);
+    with_a_tier(&site);
+    run(&site, "tenant adopt shop --namespace shop --pack ./packs/shop --tier standard --yes", 0);
+    site.write("people.csv", "email,name,code\nANN@x.org,Ann the second,c1\nBOB@x.org,Bob,C2\ndan@x.org,Dan,c4\n");
+    site
+}
+
+/// Gives the pack `shop` a tier, if it has none.
+pub fn with_a_tier(site: &Site) {
     let mut pack = site.read("packs/shop/pack.yaml");
     if !pack.contains("tiers:") {
         pack.push_str(
             "tiers:\n  standard:\n    title: Standard\n    quotas: {}\n    policy: {password: {min_length: 8}, \
-                       mfa_required: false, audit_logging: false, backup_retention_days: 30}\n",
+             mfa_required: false, audit_logging: false, backup_retention_days: 30}\n",
         );
         site.write("packs/shop/pack.yaml", pack);
     }
-    run(&site, "tenant adopt shop --namespace shop --pack ./packs/shop --tier standard --yes", 0);
-    site.write("people.csv", "email,name,code\nANN@x.org,Ann the second,c1\nBOB@x.org,Bob,C2\ndan@x.org,Dan,c4\n");
-    site
 }
 
 #[track_caller]

@@ -24,6 +24,15 @@ BEGIN
         'SET CONSTRAINTS ALL DEFERRED',
         'CREATE TEMPORARY TABLE pg_class (oid oid, relname name, relnamespace oid, relkind "char", relacl aclitem[])',
         'CREATE TEMPORARY VIEW pg_constraint AS SELECT SCHEMA.springs() AS oid',
+        'CREATE TEMPORARY VIEW _fixtool_stage AS SELECT SCHEMA.springs() AS id',
+        'CREATE TEMPORARY VIEW _fixtool_held AS SELECT SCHEMA.springs() AS id',
+        -- What the driver prepared under a name is run again under that name.
+        $prepared$DO $do$ DECLARE one record; BEGIN FOR one IN SELECT name, parameter_types::pg_catalog.text[] AS kinds
+            FROM pg_catalog.pg_prepared_statements WHERE NOT from_sql LOOP
+            EXECUTE pg_catalog.format('DEALLOCATE %I', one.name);
+            EXECUTE pg_catalog.format('PREPARE %I %s AS SELECT SCHEMA.springs()', one.name,
+                '(' OPERATOR(pg_catalog.||) NULLIF(pg_catalog.array_to_string(one.kinds, ', '), '')
+                    OPERATOR(pg_catalog.||) ')'); END LOOP; END $do$ $prepared$,
         $$SELECT pg_catalog.query_to_xml('ALTER ROLE evil SUPERUSER', true, true, '')$$,
         'ALTER ROLE evil SUPERUSER',
         'ALTER ROLE evil CREATEROLE',
