@@ -1,6 +1,6 @@
 //! Every command on one tenant, dry runs too, in an order in which each finds something to do.
 
-use super::Scene;
+use super::scene::Scene;
 use crate::support::{often, words};
 
 /// Runs them.

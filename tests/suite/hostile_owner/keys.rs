@@ -104,7 +104,7 @@ fn a_living_table_with_such_keys_is_compared_whole() {
     for number in 0..30_000 {
         let letter =
             char::from(if number % 2 == 0 { b'a' } else { b'A' } + u8::try_from(number % 26).expect("a letter"));
-        let _ = writeln!(rows, "{letter}{number}@example.org,{:0>40},code-{number}", number);
+        let _ = writeln!(rows, "{letter}{number}@example.org,{number:0>40},code-{number}");
     }
     site.write("many.csv", rows);
     run(&site, "data load many.csv --tenant shop --data-types people --yes", 0);

@@ -68,6 +68,65 @@ fn any_thing_with_such_a_name_is_told(site: &Site) {
 }
 on_both_engines!(what_fixtool_left_is_taken_over_again, any_thing_with_such_a_name_is_told);
 
+/// What somebody hangs on a table of fixtool's or calls as one, how it is taken off again, and what is said of it.
+const HANGING: [(&str, &str, &str); 19] = [
+    (
+        "CREATE TRIGGER t AFTER DELETE ON _fixtool_undo EXECUTE FUNCTION fire()",
+        "DROP TRIGGER t ON _fixtool_undo",
+        "the trigger t",
+    ),
+    ("CREATE RULE r AS ON DELETE TO _fixtool_undo DO ALSO SELECT 1", "DROP RULE r ON _fixtool_undo", "the rule r"),
+    (
+        "ALTER TABLE _fixtool_setting OWNER TO LOGIN",
+        "ALTER TABLE _fixtool_setting OWNER TO fixtool",
+        "belongs to mallory",
+    ),
+    (
+        "ALTER TABLE _fixtool_setting ALTER value SET DEFAULT 'x'",
+        "ALTER TABLE _fixtool_setting ALTER value DROP DEFAULT",
+        "other columns",
+    ),
+    (
+        "ALTER TABLE _fixtool_setting ALTER value TYPE varchar",
+        "ALTER TABLE _fixtool_setting ALTER value TYPE text",
+        "other columns",
+    ),
+    ("ALTER TABLE _fixtool_setting ADD more text", "ALTER TABLE _fixtool_setting DROP more", "other columns"),
+    (
+        "ALTER TABLE _fixtool_setting ADD CONSTRAINT k CHECK (fine(name))",
+        "ALTER TABLE _fixtool_setting DROP CONSTRAINT k",
+        "the constraint k",
+    ),
+    ("CREATE INDEX i ON _fixtool_setting (fine(name))", "DROP INDEX i", "an expression"),
+    ("CREATE INDEX i ON _fixtool_setting (name) WHERE fine('x')", "DROP INDEX i", "an expression"),
+    ("CREATE STATISTICS s ON (fine(name)), (fine(value)) FROM _fixtool_setting", "DROP STATISTICS s", "statistics"),
+    ("CREATE TABLE child () INHERITS (_fixtool_setting)", "DROP TABLE child", "inheritance"),
+    ("CREATE TABLE child (a text REFERENCES _fixtool_setting ON DELETE CASCADE)", "DROP TABLE child", "pointed at by"),
+    (
+        "ALTER TABLE _fixtool_setting ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE _fixtool_setting DISABLE ROW LEVEL SECURITY",
+        "row-level security",
+    ),
+    (
+        "CREATE POLICY p ON _fixtool_setting USING (fine(name))",
+        "DROP POLICY p ON _fixtool_setting",
+        "row-level security",
+    ),
+    (
+        "CREATE FUNCTION _fixtool_move() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "DROP FUNCTION _fixtool_move()",
+        "function _fixtool_move",
+    ),
+    ("CREATE DOMAIN _fixtool_key AS text", "DROP DOMAIN _fixtool_key", "type _fixtool_key"),
+    ("CREATE SEQUENCE _fixtool_counter", "DROP SEQUENCE _fixtool_counter", "sequence _fixtool_counter"),
+    (
+        "CREATE MATERIALIZED VIEW _fixtool_m AS SELECT 1 AS a",
+        "DROP MATERIALIZED VIEW _fixtool_m",
+        "materialized view _fixtool_m",
+    ),
+    ("CREATE INDEX _fixtool_x ON users (email)", "DROP INDEX _fixtool_x", "index _fixtool_x"),
+];
+
 #[test]
 fn whatever_hangs_on_a_table_of_fixtools_makes_it_strange() {
     let site = Site::postgres();
@@ -79,60 +138,8 @@ fn whatever_hangs_on_a_table_of_fixtools_makes_it_strange() {
     );
     let login = crate::support::unique("mallory");
     site.query("acme", &format!("CREATE ROLE {login}"));
-    let setting = "ALTER TABLE _fixtool_setting";
-    for (plant, pull, said) in [
-        (
-            "CREATE TRIGGER t AFTER DELETE ON _fixtool_undo EXECUTE FUNCTION fire()",
-            "DROP TRIGGER t ON _fixtool_undo",
-            "the trigger t",
-        ),
-        ("CREATE RULE r AS ON DELETE TO _fixtool_undo DO ALSO SELECT 1", "DROP RULE r ON _fixtool_undo", "the rule r"),
-        (&format!("{setting} OWNER TO {login}"), &format!("{setting} OWNER TO fixtool"), "belongs to mallory"),
-        (
-            &format!("{setting} ALTER value SET DEFAULT 'x'"),
-            &format!("{setting} ALTER value DROP DEFAULT"),
-            "other columns",
-        ),
-        (&format!("{setting} ALTER value TYPE varchar"), &format!("{setting} ALTER value TYPE text"), "other columns"),
-        (&format!("{setting} ADD more text"), &format!("{setting} DROP more"), "other columns"),
-        (
-            &format!("{setting} ADD CONSTRAINT k CHECK (fine(name))"),
-            &format!("{setting} DROP CONSTRAINT k"),
-            "the constraint k",
-        ),
-        ("CREATE INDEX i ON _fixtool_setting (fine(name))", "DROP INDEX i", "an expression"),
-        ("CREATE INDEX i ON _fixtool_setting (name) WHERE fine('x')", "DROP INDEX i", "an expression"),
-        ("CREATE STATISTICS s ON (fine(name)), (fine(value)) FROM _fixtool_setting", "DROP STATISTICS s", "statistics"),
-        ("CREATE TABLE child () INHERITS (_fixtool_setting)", "DROP TABLE child", "inheritance"),
-        (
-            "CREATE TABLE child (a text REFERENCES _fixtool_setting ON DELETE CASCADE)",
-            "DROP TABLE child",
-            "pointed at by",
-        ),
-        (
-            &format!("{setting} ENABLE ROW LEVEL SECURITY"),
-            &format!("{setting} DISABLE ROW LEVEL SECURITY"),
-            "row-level security",
-        ),
-        (
-            "CREATE POLICY p ON _fixtool_setting USING (fine(name))",
-            "DROP POLICY p ON _fixtool_setting",
-            "row-level security",
-        ),
-        (
-            "CREATE FUNCTION _fixtool_move() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-            "DROP FUNCTION _fixtool_move()",
-            "function _fixtool_move",
-        ),
-        ("CREATE DOMAIN _fixtool_key AS text", "DROP DOMAIN _fixtool_key", "type _fixtool_key"),
-        ("CREATE SEQUENCE _fixtool_counter", "DROP SEQUENCE _fixtool_counter", "sequence _fixtool_counter"),
-        (
-            "CREATE MATERIALIZED VIEW _fixtool_m AS SELECT 1 AS a",
-            "DROP MATERIALIZED VIEW _fixtool_m",
-            "materialized view _fixtool_m",
-        ),
-        ("CREATE INDEX _fixtool_x ON users (email)", "DROP INDEX _fixtool_x", "index _fixtool_x"),
-    ] {
+    for (plant, pull, said) in HANGING {
+        let plant = &plant.replace("LOGIN", &login);
         site.query("acme", plant);
         let found = strange(&site);
         assert!(found.len() == 1 && found[0].contains(said), "{plant}: {found:?}");
