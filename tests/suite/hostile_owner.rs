@@ -13,7 +13,7 @@ use fixtool::backends::database::own_tables;
 use fixtool::model::{Engine, Namespace};
 
 use crate::support::often;
-use scene::{ADOPT, CODE_ON_TABLES, OVERLOADS, REFERENCES, Scene, TRIGGERS, TYPES, operators};
+use scene::{ADOPT, CASTS, CODE_ON_TABLES, OVERLOADS, REFERENCES, Scene, TRIGGERS, operators};
 
 /// A member of the owner role that `tenant init` made.
 #[test]
@@ -48,7 +48,7 @@ fn casts_of_an_owners_types_are_never_called() {
     let mut scene = Scene::new(true);
     scene.plant(OVERLOADS, "tenant_acme");
     scene.hand_the_tables_over("tenant_acme");
-    scene.plant(TYPES, "tenant_acme");
+    scene.plant(CASTS, "tenant_acme");
     scene.armed();
     commands::most(&mut scene, "acme");
     scene.assert_unharmed();
@@ -66,7 +66,7 @@ fn keys_of_an_owners_types_are_compared_without_the_owners_code() {
          INSERT INTO SCHEMA.users VALUES ('a', 'calm', ROW('x', 1), '{x}', 'old'), ('b', NULL, NULL, NULL, NULL)",
         "shop",
     );
-    scene.plant(TYPES.split("ALTER TABLE").next().expect("casts"), "shop");
+    scene.plant(CASTS.split("ALTER TABLE").next().expect("casts"), "shop");
     scene.plant(
         "ALTER TABLE SCHEMA.users ADD COLUMN temper SCHEMA.temper UNIQUE; \
          UPDATE SCHEMA.users SET temper = 'calm' WHERE code = 'a'",
@@ -90,7 +90,7 @@ fn what_an_adopted_tenant_brings_is_never_called() {
     let mut scene = Scene::new(true);
     scene.make_it_the_owners("tenant_acme");
     scene.plant(OVERLOADS, "tenant_acme");
-    scene.plant(TYPES, "tenant_acme");
+    scene.plant(CASTS, "tenant_acme");
     scene.plant(REFERENCES, "tenant_acme");
     scene.plant(CODE_ON_TABLES, "tenant_acme");
     scene.plant(TRIGGERS, "tenant_acme");

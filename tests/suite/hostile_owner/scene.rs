@@ -9,7 +9,7 @@ use crate::support::{PostgresDatabase, PrivatePostgres, Site, backups, often, wo
 
 pub const OVERLOADS: &str = include_str!("overloads.sql");
 pub const CODE_ON_TABLES: &str = include_str!("code_on_tables.sql");
-pub const TYPES: &str = include_str!("types.sql");
+pub const CASTS: &str = include_str!("casts.sql");
 pub const REFERENCES: &str = include_str!("references.sql");
 pub const TRIGGERS: &str = include_str!("triggers.sql");
 
