@@ -38,7 +38,7 @@ fn triggers_on_tables_that_point_at_those_of_the_pack_are_never_called() {
     let own = triggers.replace("c.relkind IN ('r', 'p')", "c.relname LIKE 'own\\_%'");
     scene.plant(&format!("{function}END $$;{own}"), "tenant_acme");
     scene.armed();
-    commands::most(&mut scene, "acme");
+    commands::writing(&mut scene, "acme");
     scene.assert_unharmed();
 }
 
@@ -50,7 +50,7 @@ fn casts_of_an_owners_types_are_never_called() {
     scene.hand_the_tables_over("tenant_acme");
     scene.plant(CASTS, "tenant_acme");
     scene.armed();
-    commands::most(&mut scene, "acme");
+    commands::writing(&mut scene, "acme");
     scene.assert_unharmed();
 }
 
@@ -144,7 +144,7 @@ fn views_in_place_of_tables_are_never_read() {
         "tenant_acme",
     );
     scene.armed();
-    commands::most(&mut scene, "acme");
+    commands::reading(&mut scene, "acme");
     scene.assert_unharmed();
 }
 
@@ -161,6 +161,6 @@ fn tables_that_took_the_place_of_fixtools_own_are_never_written() {
     scene.plant(&[drop.to_vec(), make].concat().join(";\n"), "tenant_acme");
     scene.plant(TRIGGERS, "tenant_acme");
     scene.armed();
-    commands::most(&mut scene, "acme");
+    commands::writing(&mut scene, "acme");
     scene.assert_unharmed();
 }

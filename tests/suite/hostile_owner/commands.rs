@@ -18,13 +18,23 @@ pub fn most(scene: &mut Scene, tenant: &str) {
     if often(0, 1) == 1 {
         return all(scene, tenant);
     }
-    let (yes, confirm) = ("--yes", format!("--confirm {tenant}"));
     looking(scene, tenant);
-    both(scene, &format!("backup create --tenant {tenant}"), yes);
-    both(scene, &format!("backup verify --tenant {tenant} --newest --level live"), yes);
+    both(scene, &format!("backup create --tenant {tenant}"), "--yes");
+    scene.run(&format!("backup verify --tenant {tenant} --newest --level live --yes"));
+    writing(scene, tenant);
+    and_undo(scene, &format!("tenant drop {tenant}"), &format!("--confirm {tenant}"));
+}
+
+/// Runs those that write rows; all of them in a thorough run.
+pub fn writing(scene: &mut Scene, tenant: &str) {
+    if often(0, 1) == 1 {
+        return all(scene, tenant);
+    }
     files(scene);
+    let confirm = format!("--confirm {tenant}");
     let load =
         |file: &str, kinds: &str, more: &str| format!("data load {file} --tenant {tenant} --data-types {kinds} {more}");
+    scene.run(&format!("backup create --tenant {tenant} --yes"));
     and_undo(
         scene,
         &load("more.csv", "users", "--on-conflict overwrite --on-error reject --rejects rejects"),
@@ -34,7 +44,19 @@ pub fn most(scene: &mut Scene, tenant: &str) {
     scene.run(&load("seed/users.csv", "users", "--on-conflict skip --yes"));
     and_undo(scene, &load("seed", "ai_sessions,content", ""), &confirm);
     and_undo(scene, &format!("backup restore {tenant} --tables users"), &confirm);
-    and_undo(scene, &format!("tenant drop {tenant}"), &confirm);
+}
+
+/// Runs those that read rows; all of them in a thorough run.
+pub fn reading(scene: &mut Scene, tenant: &str) {
+    if often(0, 1) == 1 {
+        return all(scene, tenant);
+    }
+    files(scene);
+    looking(scene, tenant);
+    both(scene, &format!("backup create --tenant {tenant}"), "--yes");
+    both(scene, &format!("data load more.csv --tenant {tenant} --data-types users --on-conflict overwrite"), "--yes");
+    both(scene, &format!("tenant clone {tenant} copy"), "--yes");
+    both(scene, &format!("tenant drop {tenant}"), &format!("--confirm {tenant}"));
 }
 
 /// Runs those that read and write rows of one table, which is loaded from the file of its name.
