@@ -99,7 +99,7 @@ const HANGING: [(&str, &str, &str); 19] = [
     ),
     ("CREATE INDEX i ON _fixtool_setting (fine(name))", "DROP INDEX i", "an expression"),
     ("CREATE INDEX i ON _fixtool_setting (name) WHERE fine('x')", "DROP INDEX i", "an expression"),
-    ("CREATE STATISTICS s ON (fine(name)), (fine(value)) FROM _fixtool_setting", "DROP STATISTICS s", "statistics"),
+    ("CREATE STATISTICS s ON name, value FROM _fixtool_setting", "DROP STATISTICS s", "statistics"),
     ("CREATE TABLE child () INHERITS (_fixtool_setting)", "DROP TABLE child", "inheritance"),
     ("CREATE TABLE child (a text REFERENCES _fixtool_setting ON DELETE CASCADE)", "DROP TABLE child", "pointed at by"),
     (
