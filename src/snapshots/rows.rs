@@ -187,8 +187,14 @@ impl Script<'_> {
     }
 
     fn change(&mut self, table: &str, count: Count, sql: String) {
-        self.steps.push(JointStep::Change(sql));
-        self.counts.push((table.to_owned(), count));
+        let table = table.to_owned();
+        self.steps.push(JointStep::Change { table: table.clone(), sql });
+        self.counts.push((table, count));
+    }
+
+    fn own(&mut self, sql: String) {
+        self.steps.push(JointStep::Own(sql));
+        self.counts.push((String::new(), Count::None));
     }
 
     fn told(&self, changed: &[u64]) -> Vec<Returned> {
@@ -235,7 +241,7 @@ impl Script<'_> {
         for name in self.order.clone() {
             if self.engine == Engine::Postgres {
                 let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", self.here(&name));
-                self.change(&name, Count::None, sql);
+                self.own(sql);
             }
         }
         for name in self.order.clone() {
@@ -260,7 +266,7 @@ impl Script<'_> {
             self.here("_fixtool_checkpoint"),
             literal(run)
         );
-        self.change("", Count::None, sql);
+        self.own(sql);
     }
 
     /// A row that goes must not take others with it that stay.

@@ -71,8 +71,15 @@ pub fn differ(engine: Engine, left: &str, right: &str) -> String {
 /// What is done in the transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JointStep {
-    /// Changes rows.
-    Change(String),
+    /// Changes rows of a table of the living one.
+    Change {
+        /// The table's name.
+        table: String,
+        /// The statement.
+        sql: String,
+    },
+    /// Locks a table, or writes to fixtool's own.
+    Own(String),
     /// Gives one number of rows; unless it is 0, the transaction ends with these words.
     Refuse {
         /// The query.

@@ -4,6 +4,8 @@
 //! as its `BEGIN`. So nothing depends on the session, and a pooler in transaction mode between
 //! fixtool and the server changes nothing.
 
+pub mod as_owner;
+pub mod code;
 mod described;
 mod error;
 mod exchange;

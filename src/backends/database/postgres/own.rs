@@ -4,11 +4,12 @@
 //! run with fixtool's rights. So a name proves nothing: a table is fixtool's if its owner is, if it has exactly the columns,
 //! and if nothing hangs on it that could run, be asked or be reached when it is written.
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::Postgres;
 use super::error::translate;
 use super::introspect::settle;
+use super::rows::run;
 use crate::backends::database::DatabaseError;
 use crate::backends::database::own_tables::{NAMES, PREFIX};
 use crate::backends::database::quote::{literal, qualified};
@@ -121,6 +122,27 @@ pub fn prove(namespace: &Namespace) -> Vec<String> {
         format!("LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE"),
         format!("DO {}", literal(&body)),
     ]
+}
+
+/// Proves fixtool's own tables, where the schema's owner is somebody who has fewer rights than we: he may drop what lies
+/// in his schema, whoever made it, and put his own in its place. As long as the transaction lasts nobody can hang
+/// anything on them.
+pub(super) async fn hold(connection: &mut PgConnection, namespace: &Namespace) -> Result<(), DatabaseError> {
+    let of_others: Option<bool> = sqlx::query_scalar(
+        "SELECT NOT r.rolsuper AND r.rolname OPERATOR(pg_catalog.<>) current_user FROM pg_catalog.pg_namespace n \
+         JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) n.nspowner \
+         WHERE n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name",
+    )
+    .bind(namespace.as_str())
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(translate)?;
+    if of_others == Some(true) {
+        // Loads of other tables of the tenant go on meanwhile.
+        let proof = prove(namespace).join("; ").replace("IN SHARE ROW EXCLUSIVE MODE", "IN ROW EXCLUSIVE MODE");
+        run(connection, proof).await?;
+    }
+    Ok(())
 }
 
 impl Postgres {

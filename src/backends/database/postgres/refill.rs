@@ -5,16 +5,20 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::sync::mpsc;
 
 use super::Postgres;
+use super::as_owner::Hand;
+use super::code::Effect;
 use super::error::translate;
 use super::load::bare::wires;
 use super::load::checkpoint::{self, Place};
+use super::load::probes::TEXTS;
+use super::load::staged::column_types;
 use super::rows::{Unfinished, run};
 use crate::backends::database::ddl::Stages;
 use crate::backends::database::load::copy_binary;
 use crate::backends::database::load::copy_lines::{self, Lines};
 use crate::backends::database::quote::{identifier, list, literal, qualified};
 use crate::backends::database::refill::{Refill, RefillSpec, Tally, broken_off, damaged};
-use crate::backends::database::{DatabaseError, own_tables};
+use crate::backends::database::{DatabaseError, DatabaseErrorKind, own_tables};
 use crate::model::{Engine, Namespace};
 
 /// What PostgreSQL answers where a table, a key or a primary key is there already.
@@ -34,7 +38,18 @@ impl Postgres {
         let mut open = Unfinished(Some(self.acquire(&spec.namespace).await?));
         let Some(connection) = open.0.as_deref_mut() else { return Ok(0) };
         run(connection, self.begin_sql()).await?;
-        let rows = self.copy_in(connection, spec, lines).await?;
+        let table = qualified(&spec.namespace, &spec.table);
+        // The table is ours, but its columns may have types of the tenant's making.
+        let tables = std::slice::from_ref(&table);
+        let hand = Hand::for_tables(connection, &spec.namespace, (tables, Effect::Writes)).await?;
+        let rows = match hand {
+            Hand::Ours => self.copy_in(connection, spec, (&table, true), lines).await?,
+            Hand::Owner(_) => {
+                run(connection, texts_of(spec)).await?;
+                let rows = self.copy_in(connection, spec, (TEXTS, false), lines).await?;
+                moved(connection, spec, (&hand, &table), rows).await?
+            }
+        };
         if let Some(checkpoint) = &spec.checkpoint {
             let place = Place { namespace: &spec.namespace, run: &checkpoint.run, step: checkpoint.step };
             let state = (checkpoint.finished, checkpoint.state.clone());
@@ -49,13 +64,13 @@ impl Postgres {
         &self,
         connection: &mut PgConnection,
         spec: &RefillSpec,
+        (table, itself): (&str, bool),
         mut lines: mpsc::Receiver<Refill>,
     ) -> Result<u64, DatabaseError> {
-        let table = qualified(&spec.namespace, &spec.table);
-        let mut binary = binary(connection, spec, &table).await?;
+        let mut binary = if itself { binary(connection, spec, table).await? } else { None };
         let format = if binary.is_some() { "binary" } else { "text" };
         let mut options = format!("FORMAT {format}, ENCODING 'UTF8'");
-        if spec.alone {
+        if spec.alone && itself {
             run(connection, format!("TRUNCATE {table}")).await?;
             // Rows of a table that was emptied in the same transaction may be written as old ones:
             // nobody has to read and mark them a second time.
@@ -176,6 +191,43 @@ impl Postgres {
         }
         transaction.commit().await.map_err(translate)
     }
+}
+
+/// A statement that makes a table of texts for the lines.
+fn texts_of(spec: &RefillSpec) -> String {
+    let columns: Vec<String> =
+        spec.columns.iter().map(|(name, _)| format!("{} pg_catalog.text", identifier(name))).collect();
+    format!("CREATE TEMPORARY TABLE \"_fixtool_texts\" ({}) ON COMMIT DROP", columns.join(", "))
+}
+
+/// Lets a role of the tenant read the lines as what they are, and write them to the table.
+async fn moved(
+    connection: &mut PgConnection,
+    spec: &RefillSpec,
+    (hand, table): (&Hand, &str),
+    rows: u64,
+) -> Result<u64, DatabaseError> {
+    if spec.alone {
+        run(connection, format!("TRUNCATE {table}")).await?;
+    }
+    let types = column_types(connection, table).await?;
+    let names: Vec<String> = spec.columns.iter().map(|(name, _)| name.clone()).collect();
+    let read = |name: &String| {
+        let full = types.get(name).map_or("pg_catalog.text", String::as_str);
+        format!("s.{}::{full}", identifier(name))
+    };
+    let values: Vec<String> = names.iter().map(read).collect();
+    let sql = format!("INSERT INTO {table} ({}) SELECT {} FROM {TEXTS} s", list("", &names), values.join(", "));
+    let lent = hand.lend(connection, (&spec.namespace, table)).await?;
+    hand.show(connection, TEXTS).await?;
+    let written = hand.execute(connection, &sql, &[]).await?;
+    run(connection, lent.join("; ")).await?;
+    hand.dismiss(connection).await?;
+    if written == rows {
+        return Ok(rows);
+    }
+    let message = format!("{table}: {rows} rows were sent and {written} arrived");
+    Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, message))
 }
 
 /// The lines as rows in binary, where they need no parsing.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _, Transaction};
 
-use super::{Postgres, translate};
+use super::{Postgres, code, translate};
 use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind, quote};
 use crate::model::{Engine, Namespace};
 
@@ -140,14 +140,14 @@ impl Postgres {
     }
 }
 
-/// Locks tables for reading, by their full names, and refuses what is no table.
+/// Locks tables for reading, by their full names, and refuses what cannot be read without running its owner's code.
 pub(super) async fn hold_tables(connection: &mut PgConnection, names: &[String]) -> Result<(), DatabaseError> {
     if names.is_empty() {
         return Ok(());
     }
-    let sql = format!("{}; {}", lock_sql(names), not_tables_sql(names));
-    let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await.map_err(translate)?;
-    only_tables(row.try_get(0).map_err(translate)?)
+    let sql = format!("{}; SELECT ({})", lock_sql(names), look_sql(names));
+    let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await.map_err(translate)?;
+    refuse_code(connection, names, row.try_get(0).map_err(translate)?).await
 }
 
 /// In one order everywhere, so that two who lock never wait for each other.
@@ -157,25 +157,38 @@ pub(super) fn lock_sql(names: &[String]) -> String {
     format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "))
 }
 
-/// A query for those of the locked names under which there is no table.
-pub(super) fn not_tables_sql(names: &[String]) -> String {
+/// A query over names that are locked: those under which there is no table, and whether one of them belongs to somebody
+/// who has fewer rights than we.
+pub(super) fn look_sql(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| quote::literal(name)).collect();
     format!(
-        "SELECT pg_catalog.string_agg(w.name, ', '::pg_catalog.text) \
+        "SELECT ARRAY[pg_catalog.string_agg(w.name, ', '::pg_catalog.text) FILTER \
+             (WHERE c.relkind OPERATOR(pg_catalog.<>) ALL (ARRAY['r', 'p']::pg_catalog.\"char\"[])), \
+         pg_catalog.max('others'::pg_catalog.text) FILTER \
+             (WHERE NOT o.rolsuper AND o.rolname OPERATOR(pg_catalog.<>) current_user)] \
          FROM pg_catalog.unnest(ARRAY[{}]::pg_catalog.text[]) AS w (name) \
          JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(w.name)::pg_catalog.oid \
-         WHERE c.relkind OPERATOR(pg_catalog.<>) ALL (ARRAY['r', 'p']::pg_catalog.\"char\"[])",
+         JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) c.relowner",
         names.join(", ")
     )
 }
 
-/// Refuses what the query found.
-pub(super) fn only_tables(found: Option<String>) -> Result<(), DatabaseError> {
-    found.map_or(Ok(()), |names| {
+/// Refuses what [`look_sql`] found.
+pub(super) async fn refuse_code(
+    connection: &mut PgConnection,
+    names: &[String],
+    found: Vec<Option<String>>,
+) -> Result<(), DatabaseError> {
+    let [no_tables, of_others] = <[_; 2]>::try_from(found).unwrap_or_default();
+    if let Some(names) = no_tables {
         let message = format!("{names} is no table any more");
-        Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unsupported, message)
-            .with_help("somebody put something else in its place: look at it, then begin again"))
-    })
+        return Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unsupported, message)
+            .with_help("somebody put something else in its place: look at it, then begin again"));
+    }
+    match of_others {
+        Some(_) => code::refuse_planned(connection, names).await,
+        None => Ok(()),
+    }
 }
 
 /// PostgreSQL's own objects alone. Temporary tables are named last: unnamed, they would be searched first.
@@ -188,4 +201,4 @@ const TRANSACTION_TIMEOUT: u32 = 170_000;
 const SETTINGS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; \
                         SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 1; \
                         SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on; \
-                        SET LOCAL row_security = off";
+                        SET LOCAL row_security = off; SET LOCAL constraint_exclusion = off";

@@ -37,7 +37,7 @@ async fn carried_out(connection: &mut SqliteConnection, steps: &[JointStep]) -> 
     let mut changed = Vec::with_capacity(steps.len());
     for step in steps {
         changed.push(match step {
-            JointStep::Change(sql) => sqlx::query(AssertSqlSafe(sql.clone()))
+            JointStep::Change { sql, .. } | JointStep::Own(sql) => sqlx::query(AssertSqlSafe(sql.clone()))
                 .execute(&mut *transaction)
                 .await
                 .map_err(translate)?

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::translate;
 use super::operators::Operators;
 use super::rows::{Unfinished, run};
-use super::session::{lock_sql, not_tables_sql, only_tables};
+use super::session::{lock_sql, look_sql, refuse_code};
 use super::{Postgres, introspect};
 use crate::backends::database::instant::{Instant, KeyBoundary, KeyRange, LinesOf, PageMark, PageRange, RangeMark};
 use crate::backends::database::quote::qualified;
@@ -133,10 +133,10 @@ impl Postgres {
              'EXECUTE') AND pg_catalog.has_function_privilege( \
              pg_catalog.to_regprocedure('pg_catalog.pg_control_checkpoint()')::oid, 'EXECUTE'), false), ({})",
             self.begin_instant_sql(None),
-            not_tables_sql(&names)
+            look_sql(&names)
         );
         let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await.map_err(translate)?;
-        only_tables(row.try_get(5).map_err(translate)?)?;
+        refuse_code(&mut *connection, &names, row.try_get(5).map_err(translate)?).await?;
         let text = |at: usize| row.try_get::<String, _>(at).map_err(translate);
         let server = if row.try_get::<bool, _>(4).map_err(translate)? {
             server(connection).await?

@@ -14,7 +14,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::super::Postgres;
+use super::super::code::{Effect, Road};
 use super::super::error::translate;
+use super::super::own;
 use super::super::rebuild::{self, Rebuild};
 use super::Target;
 use super::{checkpoint, probes};
@@ -73,12 +75,18 @@ async fn prepare(
     spec: &Target,
     table: &str,
 ) -> Result<Option<(Rebuild, Encoding)>, DatabaseError> {
+    own::hold(connection, &spec.namespace).await?;
     run(connection, &format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await?;
+    // What a tenant's owner hung on the table would run with our rights.
+    let road = Road::for_tables(connection, &[table.to_owned()], Effect::Writes).await?;
+    if road != Road::Direct || !is_plain(connection, table).await? {
+        return Ok(None);
+    }
     let filled: bool = sqlx::query_scalar(AssertSqlSafe(format!("SELECT EXISTS (SELECT 1 FROM {table})")))
         .fetch_one(&mut *connection)
         .await
         .map_err(translate)?;
-    if filled || !is_plain(connection, table).await? {
+    if filled {
         return Ok(None);
     }
     let encoding = encoding(connection, spec, table).await?;

@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::error::translate;
+use super::super::session::hold_tables;
 use super::Target;
 use crate::backends::database::DatabaseError;
 use crate::backends::database::quote::qualified;
@@ -67,6 +68,7 @@ pub async fn read(connection: &mut PgConnection, place: &Place<'_>) -> Result<Op
         "SELECT position, finished, state FROM {} WHERE run = $1 AND step = $2",
         qualified(place.namespace, "_fixtool_checkpoint")
     );
+    hold_tables(connection, &[qualified(place.namespace, "_fixtool_checkpoint")]).await?;
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(place.run)
         .bind(i64::from(place.step))

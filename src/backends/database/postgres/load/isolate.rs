@@ -7,7 +7,7 @@ use super::super::error::translate;
 use super::Target;
 use super::bare::shared;
 use super::merge::{Counts, stage_into_table};
-use super::probes::{POSITION, STAGE};
+use super::probes::POSITION;
 use crate::backends::database::load::{Refused, RefusedReason};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 
@@ -35,7 +35,7 @@ async fn by_halves(
     spec: &Target,
     refused: &mut Vec<Refused>,
 ) -> Result<Counts, DatabaseError> {
-    let hold = format!("CREATE TEMPORARY TABLE \"_fixtool_held\" ON COMMIT DROP AS SELECT * FROM {STAGE}");
+    let hold = format!("CREATE TEMPORARY TABLE \"_fixtool_held\" ON COMMIT DROP AS SELECT * FROM {}", spec.staged());
     run(connection, &hold).await?;
     let positions: Vec<i64> =
         sqlx::query_scalar(AssertSqlSafe(format!("SELECT {POSITION} FROM {HELD} ORDER BY {POSITION}")))
@@ -66,8 +66,9 @@ async fn attempt(
     spec: &Target,
     (first, last): (i64, i64),
 ) -> Result<Counts, DatabaseError> {
-    run(connection, &format!("DELETE FROM {STAGE}")).await?;
-    let fill = format!("INSERT INTO {STAGE} SELECT * FROM {HELD} WHERE {POSITION} BETWEEN {first} AND {last}");
+    run(connection, &format!("DELETE FROM {}", spec.staged())).await?;
+    let fill =
+        format!("INSERT INTO {} SELECT * FROM {HELD} WHERE {POSITION} BETWEEN {first} AND {last}", spec.staged());
     run(connection, &fill).await?;
     run(connection, "SAVEPOINT attempt").await?;
     match stage_into_table(connection, spec).await {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::super::as_owner::Bound;
 use super::super::error::translate;
 use super::super::operators::{Comparison, differ};
 use super::Target;
@@ -21,13 +22,17 @@ pub type Counts = BTreeMap<&'static str, u64>;
 /// Moves what is staged into the table; every staged row is counted once.
 pub async fn stage_into_table(connection: &mut PgConnection, spec: &Target) -> Result<Counts, DatabaseError> {
     let mut counts = Counts::new();
-    let staged = number(connection, &format!("SELECT pg_catalog.count(*) FROM {STAGE}")).await?;
+    let staged = number(connection, spec, &format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {STAGE}")).await?;
     let mut matched = 0;
     if !spec.key.is_empty() && spec.conflict != Conflict::Error {
         let on = spec.operators.matching("t", &spec.key, "s", &spec.key);
         let table = qualified(&spec.namespace, &spec.table);
-        matched =
-            number(connection, &format!("SELECT pg_catalog.count(*) FROM {STAGE} s JOIN {table} t ON {on}")).await?;
+        matched = number(
+            connection,
+            spec,
+            &format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {STAGE} s JOIN {table} t ON {on}"),
+        )
+        .await?;
         if spec.conflict == Conflict::Skip {
             counts.insert("skipped", matched);
         } else {
@@ -46,9 +51,12 @@ pub async fn stage_into_table(connection: &mut PgConnection, spec: &Target) -> R
     }
     counts.insert("inserted", inserted);
     if spec.most_rows.is_some() && inserted > 0 {
-        let rows =
-            number(connection, &format!("SELECT pg_catalog.count(*) FROM {}", qualified(&spec.namespace, &spec.table)))
-                .await?;
+        let rows = number(
+            connection,
+            spec,
+            &format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {}", qualified(&spec.namespace, &spec.table)),
+        )
+        .await?;
         spec.allow(Engine::Postgres, rows)?;
     }
     // Somebody else may have inserted the same key between the probe and here.
@@ -58,19 +66,12 @@ pub async fn stage_into_table(connection: &mut PgConnection, spec: &Target) -> R
 
 /// Statements of the journal all take the run and the step as `$1` and `$2`.
 async fn execute(connection: &mut PgConnection, spec: &Target, sql: &str) -> Result<u64, DatabaseError> {
-    sqlx::query(AssertSqlSafe(sql.to_owned()))
-        .bind(&spec.run)
-        .bind(i64::from(spec.step))
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected())
-        .map_err(translate)
+    let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
+    spec.hand.execute(connection, sql, &values).await
 }
 
-async fn number(connection: &mut PgConnection, sql: &str) -> Result<u64, DatabaseError> {
-    let value: i64 =
-        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(connection).await.map_err(translate)?;
-    Ok(value.unsigned_abs())
+async fn number(connection: &mut PgConnection, spec: &Target, sql: &str) -> Result<u64, DatabaseError> {
+    spec.hand.number(connection, sql, &[]).await
 }
 
 fn journal(spec: &Target) -> String {
@@ -234,14 +235,23 @@ pub async fn advance_sequences(connection: &mut PgConnection, spec: &Target) -> 
         ) {
             continue;
         }
-        let sql = format!(
-            "SELECT pg_catalog.setval(s::pg_catalog.regclass, GREATEST(m, 1)) \
-             FROM (SELECT pg_catalog.pg_get_serial_sequence($1, $2) AS s, \
-             (SELECT pg_catalog.max({name})::pg_catalog.int8 FROM {table}) AS m) x WHERE s IS NOT NULL AND m IS NOT NULL \
-             AND m OPERATOR(pg_catalog.>) COALESCE(pg_catalog.pg_sequence_last_value(s::pg_catalog.regclass), 0)",
-            name = identifier(column)
-        );
-        sqlx::query(AssertSqlSafe(sql)).bind(&table).bind(column).execute(&mut *connection).await.map_err(translate)?;
+        let name = identifier(column);
+        let most = spec
+            .hand
+            .texts::<1>(connection, &format!("SELECT pg_catalog.max({name})::pg_catalog.text FROM {table}"), &[])
+            .await?;
+        let Some([Some(most)]) = most.into_iter().next() else { continue };
+        let sql = "SELECT pg_catalog.setval(s::pg_catalog.regclass, GREATEST(m, 1)) \
+             FROM (SELECT pg_catalog.pg_get_serial_sequence($1, $2) AS s, $3::pg_catalog.int8 AS m) x \
+             WHERE s IS NOT NULL AND m OPERATOR(pg_catalog.>) \
+                   COALESCE(pg_catalog.pg_sequence_last_value(s::pg_catalog.regclass), 0)";
+        sqlx::query(sql)
+            .bind(&table)
+            .bind(column)
+            .bind(most.parse::<i64>().unwrap_or_default())
+            .execute(&mut *connection)
+            .await
+            .map_err(translate)?;
     }
     Ok(())
 }

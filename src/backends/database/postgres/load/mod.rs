@@ -11,6 +11,7 @@ pub mod unload;
 use sqlx::AssertSqlSafe;
 
 use super::Postgres;
+use super::as_owner::Hand;
 use super::error::translate;
 use super::operators::Operators;
 use crate::backends::database::DatabaseError;
@@ -24,6 +25,19 @@ pub struct Target {
     spec: LoadSpec,
     /// How its columns are compared.
     pub operators: Operators,
+    /// Who carries out what reads and writes it, in the transaction of the moment.
+    pub hand: Hand,
+}
+
+impl Target {
+    /// The table that holds what was sent.
+    fn staged(&self) -> &'static str {
+        if self.hand == Hand::Ours { probes::STAGE } else { probes::TEXTS }
+    }
+
+    fn full_name(&self) -> String {
+        qualified(&self.spec.namespace, &self.spec.table)
+    }
 }
 
 impl std::ops::Deref for Target {
@@ -39,7 +53,7 @@ pub(super) async fn begin(database: &Postgres, spec: LoadSpec) -> Result<Box<dyn
     let mut transaction = database.begin(&spec.namespace).await?;
     let operators = Operators::of(&mut transaction, &spec.namespace, &spec.table).await?;
     transaction.rollback().await.map_err(translate)?;
-    let spec = Target { spec, operators };
+    let spec = Target { spec, operators, hand: Hand::Ours };
     if spec.bare
         && spec.resume.is_none()
         && let Some(load) = bare::begin(database, &spec).await?
@@ -83,7 +97,7 @@ pub(super) async fn refused(
         "SELECT before FROM {} WHERE run = $1 AND step = $2 AND kind = 'refused' ORDER BY key::pg_catalog.int8",
         qualified(namespace, "_fixtool_undo")
     );
-    let mut transaction = database.begin(namespace).await?;
+    let mut transaction = database.begin_reading(namespace, &["_fixtool_undo"]).await?;
     let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(run)
         .bind(i64::from(step))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
+use super::super::as_owner::Bound;
 use super::super::error::translate;
 use super::Target;
 use super::bare::shared;
@@ -19,6 +20,10 @@ use crate::model::{Engine, ForeignKey};
 
 /// The temporary table through which a filled table is loaded.
 pub const STAGE: &str = "pg_temp.\"_fixtool_stage\"";
+
+/// What was sent, where a role of the tenant carries out the load: then the staging table is a view on it, in which the
+/// role reads the texts as what they are.
+pub const TEXTS: &str = "pg_temp.\"_fixtool_texts\"";
 
 /// The column of the staging table that holds a record's position.
 pub const POSITION: &str = "\"_fixtool_position\"";
@@ -154,13 +159,13 @@ async fn duplicates(
     let sql = format!(
         "WITH twice AS MATERIALIZED (SELECT {columns}, pg_catalog.min({position}) AS \"_fixtool_first\" FROM {rows} \
          WHERE {} GROUP BY {columns} HAVING pg_catalog.count(*) > 1) \
-         SELECT r.{position}::text, d.\"_fixtool_first\"::text FROM {rows} r JOIN twice d ON {} \
+         SELECT r.{position}::pg_catalog.text, d.\"_fixtool_first\"::pg_catalog.text FROM {rows} r JOIN twice d ON {} \
          WHERE r.{position} > d.\"_fixtool_first\"",
         not_null("", key),
         spec.operators.matching("d", key, "r", key),
     );
-    let found = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
-    found.iter().map(|row| Ok((row.try_get(0).map_err(translate)?, row.try_get(1).map_err(translate)?))).collect()
+    let found = spec.hand.texts::<2>(connection, &sql, &[]).await?;
+    Ok(found.into_iter().filter_map(|[row, first]| Some((row?, first?))).collect())
 }
 
 async fn orphans(
@@ -182,12 +187,13 @@ async fn orphans(
         String::new()
     };
     let sql = format!(
-        "SELECT r.{position}::text FROM {rows} r WHERE {} \
+        "SELECT r.{position}::pg_catalog.text FROM {rows} r WHERE {} \
          AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE {}){same_source}",
         not_null("r.", &key.columns),
         spec.operators.matching("p", &key.to, "r", &key.columns)
     );
-    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)
+    let found = spec.hand.texts::<1>(connection, &sql, &[]).await?;
+    Ok(found.into_iter().filter_map(|[row]| row).collect())
 }
 
 /// Rows whose key an earlier batch of the same load has inserted or updated.
@@ -200,22 +206,17 @@ async fn loaded_before(
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT r.{POSITION} FROM {STAGE} r JOIN {} u ON u.run = $1 AND u.step = $2 AND u.key = {}",
+        "SELECT r.{POSITION}::pg_catalog.text FROM {STAGE} r JOIN {} u ON u.run = $1 AND u.step = $2 AND u.key = {}",
         qualified(&spec.namespace, "_fixtool_undo"),
         key_text("r.", key)
     );
-    let found = sqlx::query(AssertSqlSafe(sql))
-        .bind(&spec.run)
-        .bind(i64::from(spec.step))
-        .fetch_all(connection)
-        .await
-        .map_err(translate)?;
-    found.iter().map(|row| position(row, 0)).collect()
+    let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
+    positions_of(spec.hand.texts::<1>(connection, &sql, &values).await?)
 }
 
 /// A key as text, as the undo journal stores it.
 pub fn key_text(prefix: &str, key: &[String]) -> String {
-    format!("pg_catalog.jsonb_build_array({})::text", list(prefix, key))
+    format!("pg_catalog.jsonb_build_array({})::pg_catalog.text", list(prefix, key))
 }
 
 /// Rows that would collide with a row of the table.
@@ -232,15 +233,14 @@ async fn existing(connection: &mut PgConnection, spec: &Target, key: &[String]) 
         format!(" AND NOT ({})", spec.operators.matching("t", &spec.key, "r", &spec.key))
     };
     let sql = format!(
-        "SELECT DISTINCT r.{POSITION} FROM {STAGE} r JOIN {table} t ON {}{same_row}",
+        "SELECT DISTINCT r.{POSITION}::pg_catalog.text FROM {STAGE} r JOIN {table} t ON {}{same_row}",
         spec.operators.matching("t", key, "r", key)
     );
-    positions_of(connection, sql).await
+    positions_of(spec.hand.texts::<1>(connection, &sql, &[]).await?)
 }
 
-async fn positions_of(connection: &mut PgConnection, sql: String) -> Result<Vec<u64>, DatabaseError> {
-    let found = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
-    found.iter().map(|row| position(row, 0)).collect()
+fn positions_of(found: Vec<[Option<String>; 1]>) -> Result<Vec<u64>, DatabaseError> {
+    found.into_iter().flatten().flatten().map(|text| staged(&text)).collect()
 }
 
 fn position(row: &sqlx::postgres::PgRow, column: usize) -> Result<u64, DatabaseError> {

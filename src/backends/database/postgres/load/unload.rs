@@ -1,8 +1,10 @@
 //! Taking a load back: rows that it inserted are removed, rows that it changed become what they
 //! were, rows that somebody changed since are left alone and counted.
 
-use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _};
 
+use super::super::as_owner::{Bound, Hand};
+use super::super::code::Effect;
 use super::super::error::translate;
 use super::super::operators::Operators;
 use super::probes::key_text;
@@ -18,12 +20,19 @@ pub async fn unload(
     checkpoint: &Checkpoint,
 ) -> Result<Unloaded, DatabaseError> {
     let road = checkpoint.state.get("road").and_then(serde_json::Value::as_str);
+    let children = children(connection, spec).await?;
+    let own = qualified(&spec.namespace, &spec.table);
+    let tables: Vec<String> = std::iter::once(own).chain(children.iter().map(|(child, _)| child.clone())).collect();
+    let hand = Hand::for_tables(connection, &spec.namespace, (&tables, Effect::Removes)).await?;
+    let operators = Operators::of(connection, &spec.namespace, &spec.table).await?;
+    let taking = Taking { spec, hand, operators, children };
     let unloaded = if road == Some("bare") {
         let xmin = checkpoint.state.get("xmin").and_then(serde_json::Value::as_str).unwrap_or_default();
-        bare(connection, spec, xmin, inserted(checkpoint)).await?
+        bare(connection, &taking, xmin, inserted(checkpoint)).await?
     } else {
-        staged(connection, spec).await?
+        staged(connection, &taking).await?
     };
+    taking.hand.dismiss(connection).await?;
     forget(connection, spec).await?;
     Ok(unloaded)
 }
@@ -35,63 +44,58 @@ fn inserted(checkpoint: &Checkpoint) -> u64 {
 /// Rows of a bare load carry the id of the transaction that loaded them until somebody changes them.
 async fn bare(
     connection: &mut PgConnection,
-    spec: &UnloadSpec,
+    taking: &Taking<'_>,
     xmin: &str,
     inserted: u64,
 ) -> Result<Unloaded, DatabaseError> {
-    let table = qualified(&spec.namespace, &spec.table);
-    let ours = "t.xmin::text = $1";
-    refuse_if_referenced(connection, spec, ours, xmin).await?;
-    let removed = sqlx::query(AssertSqlSafe(format!("DELETE FROM {table} t WHERE {ours}")))
-        .bind(xmin)
-        .execute(connection)
-        .await
-        .map_err(translate)?
-        .rows_affected();
+    let table = qualified(&taking.spec.namespace, &taking.spec.table);
+    let ours = "t.xmin::pg_catalog.text OPERATOR(pg_catalog.=) $1";
+    refuse_if_referenced(connection, taking, ours, &[Bound::Text(xmin)]).await?;
+    let sql = format!("DELETE FROM {table} t WHERE {ours}");
+    let removed = taking.hand.execute(connection, &sql, &[Bound::Text(xmin)]).await?;
     Ok(Unloaded { removed, restored: 0, kept: inserted.saturating_sub(removed) })
 }
 
-async fn staged(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
+async fn staged(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<Unloaded, DatabaseError> {
+    let spec = taking.spec;
     let (table, journal) = (qualified(&spec.namespace, &spec.table), qualified(&spec.namespace, "_fixtool_undo"));
     let key = &spec.definition.primary_key;
-    let operators = Operators::of(connection, &spec.namespace, &spec.table).await?;
     let all: Vec<String> = spec.definition.columns.keys().cloned().collect();
     let mine = "u.run = $1 AND u.step = $2";
-    let entries = number(
+    let entries = taking
+        .number(
         connection,
-        spec,
-        &format!("SELECT count(*) FROM {journal} u WHERE {mine} AND u.kind IN ('insert', 'update', 'delete')"),
+        &format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {journal} u WHERE {mine} AND u.kind IN ('insert', 'update', 'delete')"),
     )
     .await?;
     let key_of_row = key_text("t.", key);
     let referenced = format!("{key_of_row} IN (SELECT u.key FROM {journal} u WHERE {mine} AND u.kind = 'insert')");
-    refuse_if_referenced_by_journal(connection, spec, &referenced).await?;
-    let removed = execute(
-        connection,
-        spec,
-        &format!(
-            "DELETE FROM {table} t USING {journal} u WHERE {mine} AND u.kind = 'insert' AND u.key = {key_of_row} \
+    refuse_if_referenced(connection, taking, &referenced, &taking.values()).await?;
+    let removed = taking
+        .execute(
+            connection,
+            &format!(
+                "DELETE FROM {table} t USING {journal} u WHERE {mine} AND u.kind = 'insert' AND u.key = {key_of_row} \
              AND u.mark = t.xmin::text"
-        ),
-    )
-    .await?;
+            ),
+        )
+        .await?;
     let assignments: Vec<String> = all.iter().map(|c| format!("{0} = b.{0}", identifier(c))).collect();
     let image =
         format!("{journal} u, LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, u.before::pg_catalog.jsonb) b");
-    let restored = execute(
-        connection,
-        spec,
-        &format!(
-            "UPDATE {table} t SET {} FROM {image} WHERE {mine} AND u.kind = 'update' AND {} \
+    let restored = taking
+        .execute(
+            connection,
+            &format!(
+                "UPDATE {table} t SET {} FROM {image} WHERE {mine} AND u.kind = 'update' AND {} \
              AND u.mark = t.xmin::text",
-            assignments.join(", "),
-            operators.matching("t", key, "b", key)
-        ),
-    )
-    .await?;
-    let returned = execute(
+                assignments.join(", "),
+                taking.operators.matching("t", key, "b", key)
+            ),
+        )
+        .await?;
+    let returned = taking.execute(
         connection,
-        spec,
         &format!(
             "INSERT INTO {table} ({columns}) SELECT {from} FROM {image} WHERE {mine} AND u.kind = 'delete' ON CONFLICT DO NOTHING",
             columns = list("", &all),
@@ -103,59 +107,43 @@ async fn staged(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Unlo
     Ok(Unloaded { removed, restored: restored + returned, kept })
 }
 
-async fn execute(connection: &mut PgConnection, spec: &UnloadSpec, sql: &str) -> Result<u64, DatabaseError> {
-    sqlx::query(AssertSqlSafe(sql.to_owned()))
-        .bind(&spec.run)
-        .bind(i64::from(spec.step))
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected())
-        .map_err(translate)
+/// A step that is taken back, and who does it in this transaction.
+struct Taking<'a> {
+    spec: &'a UnloadSpec,
+    hand: Hand,
+    operators: Operators,
+    /// Tables that refer to it, each with the condition under which a row of theirs, `c`, points at one of its, `t`.
+    children: Vec<(String, String)>,
 }
 
-async fn number(connection: &mut PgConnection, spec: &UnloadSpec, sql: &str) -> Result<u64, DatabaseError> {
-    let value: i64 = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
-        .bind(&spec.run)
-        .bind(i64::from(spec.step))
-        .fetch_one(connection)
-        .await
-        .map_err(translate)?;
-    Ok(value.unsigned_abs())
+impl Taking<'_> {
+    fn values(&self) -> [Bound<'_>; 2] {
+        [Bound::Text(&self.spec.run), Bound::Number(i64::from(self.spec.step))]
+    }
+
+    async fn execute(&self, connection: &mut PgConnection, sql: &str) -> Result<u64, DatabaseError> {
+        self.hand.execute(connection, sql, &self.values()).await
+    }
+
+    async fn number(&self, connection: &mut PgConnection, sql: &str) -> Result<u64, DatabaseError> {
+        self.hand.number(connection, sql, &self.values()).await
+    }
 }
 
 /// A row that others point at is not removed: a cascade would take rows that the load never made.
 async fn refuse_if_referenced(
     connection: &mut PgConnection,
-    spec: &UnloadSpec,
+    taking: &Taking<'_>,
     ours: &str,
-    xmin: &str,
+    values: &[Bound<'_>],
 ) -> Result<(), DatabaseError> {
-    for (child, condition) in children(connection, spec).await? {
+    let table = qualified(&taking.spec.namespace, &taking.spec.table);
+    for (child, condition) in &taking.children {
         let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM {} t JOIN {child} c ON {condition} WHERE {ours})",
-            qualified(&spec.namespace, &spec.table)
+            "SELECT pg_catalog.count(*)::pg_catalog.text FROM {table} t JOIN {child} c ON {condition} WHERE {ours}"
         );
-        let found: bool =
-            sqlx::query_scalar(AssertSqlSafe(sql)).bind(xmin).fetch_one(&mut *connection).await.map_err(translate)?;
-        if found {
-            return Err(referenced(spec, &child));
-        }
-    }
-    Ok(())
-}
-
-async fn refuse_if_referenced_by_journal(
-    connection: &mut PgConnection,
-    spec: &UnloadSpec,
-    ours: &str,
-) -> Result<(), DatabaseError> {
-    for (child, condition) in children(connection, spec).await? {
-        let sql = format!(
-            "SELECT count(*) FROM {} t JOIN {child} c ON {condition} WHERE {ours}",
-            qualified(&spec.namespace, &spec.table)
-        );
-        if number(connection, spec, &sql).await? > 0 {
-            return Err(referenced(spec, &child));
+        if taking.hand.number(connection, &sql, values).await? > 0 {
+            return Err(referenced(taking.spec, child));
         }
     }
     Ok(())
@@ -183,7 +171,7 @@ async fn children(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Ve
         FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::regclass AND d.objid = c.oid \
         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = $1::regclass \
         WHERE c.contype = 'f' AND c.confrelid = $1::regclass AND c.conrelid <> c.confrelid \
-        GROUP BY c.oid, c.conrelid, c.conkey, c.confkey, c.confrelid";
+        GROUP BY c.oid, c.conrelid, c.conkey, c.confkey, c.conpfeqop, c.confrelid";
     let rows = sqlx::query(sql)
         .bind(qualified(&spec.namespace, &spec.table))
         .fetch_all(connection)
@@ -195,7 +183,8 @@ async fn children(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Ve
 async fn forget(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<(), DatabaseError> {
     for table in ["_fixtool_undo", "_fixtool_checkpoint"] {
         let sql = format!("DELETE FROM {} WHERE run = $1 AND step = $2", qualified(&spec.namespace, table));
-        execute(connection, spec, &sql).await?;
+        let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
+        Hand::Ours.execute(connection, &sql, &values).await?;
     }
     Ok(())
 }
@@ -216,18 +205,12 @@ pub async fn delete_missing(connection: &mut PgConnection, spec: &MissingSpec) -
         "DELETE FROM {journal} u WHERE u.run = $1 AND u.step = $3 AND u.kind = 'seen' AND $2::bigint IS NOT NULL"
     );
     let delete = format!("DELETE FROM {table} t WHERE {missing} AND $2::bigint IS NOT NULL");
-    let mut deleted = 0;
-    for (at, sql) in [remember, delete, forget].into_iter().enumerate() {
-        let done = sqlx::query(AssertSqlSafe(sql))
-            .bind(&spec.run)
-            .bind(i64::from(spec.step))
-            .bind(i64::from(spec.loaded_by))
-            .execute(&mut *connection)
-            .await
-            .map_err(translate)?;
-        if at == 1 {
-            deleted = done.rows_affected();
-        }
-    }
+    let hand = Hand::for_tables(connection, &spec.namespace, (std::slice::from_ref(&table), Effect::Removes)).await?;
+    let values =
+        [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step)), Bound::Number(i64::from(spec.loaded_by))];
+    hand.execute(connection, &remember, &values).await?;
+    let deleted = hand.execute(connection, &delete, &values).await?;
+    hand.dismiss(connection).await?;
+    Hand::Ours.execute(connection, &forget, &values).await?;
     Ok(deleted)
 }
