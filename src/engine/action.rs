@@ -22,6 +22,10 @@ pub trait Action: Serialize + DeserializeOwned + Clone + fmt::Debug + Send + Syn
     fn bring_back(&self) -> Option<Self> {
         None
     }
+    /// Whether it gives a tenant that was there another structure.
+    fn changes_structure(&self) -> bool {
+        false
+    }
     /// What is lost for good, for the plan of something that destroys: "1,204 rows of users".
     fn losses(&self) -> Vec<String> {
         Vec::new()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ledger::Standing;
 use super::{Action, Effect, Operation, Outcome, Plan, Refusal, RunRecord, RunStatus, Target, chain};
 
 /// What the user agreed to.
@@ -79,6 +80,8 @@ pub struct Freshness {
     /// The newest run on the target, asked for **before** the fingerprint was taken: the executor
     /// compares it again once it holds the lease, so that nobody slips in between.
     pub latest_run: Option<String>,
+    /// The tenant that has the target's name, asked for likewise.
+    pub standing: Option<Standing>,
 }
 
 impl Freshness {
@@ -91,6 +94,17 @@ impl Freshness {
             fingerprint: snapshot.fingerprint(),
             applied_by: None,
             latest_run,
+            standing: None,
+        }
+    }
+
+    /// Whether another tenant has the name than the one that the plan means.
+    fn is_another<A>(&self, plan: &Plan<A>) -> bool {
+        match (&plan.means, &self.standing) {
+            (Some(meant), Some(found)) => !meant.is_same(found),
+            // A plan of an earlier fixtool does not say whom it means; one that makes a tenant is stale by what it saw.
+            (None, Some(found)) => plan.undoes.is_none() && plan.created_at < found.since,
+            (_, None) => false,
         }
     }
 }
@@ -118,6 +132,9 @@ impl<A: Action> Plan<A> {
         check_place(&self, &freshness.operation, &freshness.target)?;
         if let Some(run) = &freshness.applied_by {
             return Err(Refusal::AlreadyApplied { target: self.target.name, run: run.clone() });
+        }
+        if freshness.is_another(&self) {
+            return Err(Refusal::OtherIncarnation { what: "the plan".to_owned(), target: self.target.name });
         }
         if self.fingerprint != freshness.fingerprint {
             return Err(Refusal::Stale { target: self.target.name, created_at: self.created_at });

@@ -39,9 +39,12 @@ pub async fn prepare<O: Operation>(
     reader: &O::Reader,
     ledger: &dyn Ledger,
 ) -> Result<Prepared<O>, RunError<O::Error>> {
-    let latest_run = ledger::latest_run(ledger, &operation.target().name).await?;
-    let (snapshot, plan) = draft(operation, reader).await?;
-    let freshness = Freshness::of(operation, &snapshot, latest_run);
+    let name = operation.target().name;
+    let latest_run = ledger::latest_run(ledger, &name).await?;
+    let standing = ledger.standing(&name).await?;
+    let (snapshot, mut plan) = draft(operation, reader).await?;
+    plan.means.clone_from(&standing);
+    let freshness = Freshness { standing, ..Freshness::of(operation, &snapshot, latest_run) };
     Ok(Prepared { snapshot, plan, freshness })
 }
 
@@ -52,11 +55,13 @@ pub async fn refresh<O: Operation>(
     reader: &O::Reader,
     ledger: &dyn Ledger,
 ) -> Result<Freshness, RunError<O::Error>> {
-    let latest_run = ledger::latest_run(ledger, &operation.target().name).await?;
+    let name = operation.target().name;
+    let latest_run = ledger::latest_run(ledger, &name).await?;
+    let standing = ledger.standing(&name).await?;
     let digest = plan.digest().map_err(|e| bug::<O>(&e))?;
     let applied_by = ledger.applied(&digest).await?;
     let snapshot = operation.observe(reader).await.map_err(RunError::Operation)?;
-    Ok(Freshness { applied_by, ..Freshness::of(operation, &snapshot, latest_run) })
+    Ok(Freshness { applied_by, standing, ..Freshness::of(operation, &snapshot, latest_run) })
 }
 
 /// Foresees what the steps would find, reading only, for a user who wants to see the plan and no
@@ -87,6 +92,7 @@ fn complete<O: Operation>(
         request: serde_json::to_value(operation.request()).map_err(|e| bug::<O>(&e))?,
         steps: decided.steps,
         notes: decided.notes,
+        means: None,
         undoes: None,
     })
 }

@@ -140,12 +140,15 @@ pub struct RunFilter {
 }
 
 /// What a check of the hash chain found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainReport {
     /// How many entries there are.
     pub entries: u64,
     /// Digest of the last entry: written down elsewhere, it proves later that nothing was cut off.
     pub head: Option<String>,
+    /// Up to which entry the signature of the key that lies here is good; `None` when nothing was signed with it yet.
+    #[serde(default)]
+    pub signed: Option<u64>,
     /// Entries that do not fit, in order. Empty when the chain is whole.
     pub damage: Vec<ChainDamage>,
 }
@@ -159,6 +162,28 @@ pub struct ChainDamage {
     pub run: Option<String>,
     /// What does not fit.
     pub what: String,
+}
+
+/// The tenant that has a name, told apart from any other that had it or will have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// A random number in hex; it stays when the tenant is renamed, or brought back after a drop. `None` where the
+    /// catalog is one of an earlier fixtool.
+    pub incarnation: Option<String>,
+    /// When it was registered.
+    pub since: String,
+    /// Structural fingerprint of its model.
+    pub structure: String,
+}
+
+impl Standing {
+    /// Whether both are the same tenant.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.incarnation, &other.incarnation) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.since == other.since,
+        }
+    }
 }
 
 /// The operation log and audit trail. Each entry holds the digest of the one before
@@ -185,8 +210,21 @@ pub trait Ledger: Send + Sync {
     async fn run(&self, id: &str) -> Result<Option<RunRecord>, LedgerError>;
     /// Runs, the newest first.
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, LedgerError>;
+    /// The tenant that has this name now; `None` when there is none, or when the log knows of no tenants.
+    async fn standing(&self, _target: &str) -> Result<Option<Standing>, LedgerError> {
+        Ok(None)
+    }
+    /// Whether a run means another tenant than the one that has its target's name now: that one was dropped, and this
+    /// one made since.
+    async fn is_another(&self, _run: &str) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
     /// Checks the hash chain from the first entry to the last.
     async fn verify(&self) -> Result<ChainReport, LedgerError>;
+    /// The number of the entry that has this digest.
+    async fn entry_of(&self, _digest: &str) -> Result<Option<u64>, LedgerError> {
+        Ok(None)
+    }
 }
 
 /// The newest run on a target, with which the executor notices that somebody else was faster.

@@ -186,7 +186,7 @@ impl Ledger for MemoryLedger {
             previous = &entry.digest;
         }
         let entries = u64::try_from(state.entries.len()).unwrap_or(u64::MAX);
-        Ok(ChainReport { entries, head: state.entries.last().map(|e| e.digest.clone()), damage })
+        Ok(ChainReport { entries, head: state.entries.last().map(|e| e.digest.clone()), signed: None, damage })
     }
 }
 

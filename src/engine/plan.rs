@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ledger::Standing;
 use super::{Action, Effect, chain};
 
 /// What a plan is bound to. A plan made for one target is refused for every other.
@@ -61,6 +62,9 @@ pub struct Plan<A> {
     pub steps: Vec<Step<A>>,
     /// Remarks for people.
     pub notes: Vec<String>,
+    /// The tenant that it means, where there was one when it was made: another one may have the name by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub means: Option<Standing>,
     /// What it takes back, when it undoes a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<Undone>,

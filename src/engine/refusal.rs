@@ -18,6 +18,19 @@ pub enum Refusal {
         created_at: String,
     },
 
+    /// Another tenant has the name by now.
+    #[error("{what} is about another tenant '{target}': that one was dropped, and this one made since")]
+    #[diagnostic(
+        code(fixtool::plan::other_incarnation),
+        help("nothing of the former tenant is brought into this one; run the command itself again for this one")
+    )]
+    OtherIncarnation {
+        /// `the plan`, or `run …`.
+        what: String,
+        /// Target by name.
+        target: String,
+    },
+
     /// The plan was made for another target.
     #[error("the plan is for {planned}, not for {actual}")]
     #[diagnostic(
@@ -189,6 +202,7 @@ mod tests {
         let name = || "acme".to_owned();
         vec![
             Refusal::Stale { target: name(), created_at: "2026-11-23T06:30:00.000000Z".into() },
+            Refusal::OtherIncarnation { what: "the plan".into(), target: name() },
             Refusal::OtherTarget { planned: name(), actual: "globex".into() },
             Refusal::OtherSite { target: name(), planned: "a".into(), actual: "b".into() },
             Refusal::OtherOperation { planned: "data.load".into(), actual: "tenant.init".into() },

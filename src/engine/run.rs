@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::approval::{Approved, Origin};
 use super::run_error::StepError;
+use super::undo::same_tenant;
 use super::{Action, Environment, Event, Failure, FailureKind, LeaseRequest, LedgerError, Outcome, Refusal, Report};
 use super::{RetryPolicy, RunError, RunStart, RunStatus, StepContext, StepReport, ledger};
 
@@ -77,6 +78,9 @@ impl<A: Action> Run<A> {
             let created_at = self.approved.plan().created_at.clone();
             return Err(Refusal::Stale { target, created_at }.into());
         }
+        if let Some(undone) = &self.approved.plan().undoes {
+            same_tenant(ledger.as_ref(), &undone.run, &target).await?;
+        }
         let start = self.run_start();
         match retry.insist(|| ledger.begin(&start)).await {
             Err(error) if error.kind == FailureKind::Refused => match ledger.applied(&start.plan_digest).await? {
@@ -94,12 +98,29 @@ impl<A: Action> Run<A> {
         let ledger = self.environment.ledger.clone();
         let retry = self.environment.retry;
         if let Some(record) = retry.insist(|| ledger.run(&self.id)).await? {
+            self.still_as_planned().await?;
             let plan = self.approved.plan();
             self.approved = Approved::resume(&record, &plan.operation, &plan.target)?;
             self.finished = record.finished().map(|(place, outcome)| (place, outcome.clone())).collect();
         }
         let actor = &self.environment.identity.actor;
         Ok(retry.insist(|| ledger.resumed(&self.id, actor)).await?)
+    }
+
+    /// Whoever goes on with a run meets the tenant that it was planned for, with the structure that it had then.
+    async fn still_as_planned<E: Failure>(&self) -> Result<(), RunError<E>> {
+        let ledger = &self.environment.ledger;
+        let plan = self.approved.plan();
+        let undone = plan.undoes.as_ref().map(|undone| undone.run.as_str());
+        same_tenant(ledger.as_ref(), undone.unwrap_or(&self.id), &plan.target.name).await?;
+        let own = plan.steps.iter().any(|step| step.action.changes_structure());
+        let (Some(meant), false) = (&plan.means, own) else { return Ok(()) };
+        match ledger.standing(&plan.target.name).await? {
+            Some(found) if found.structure != meant.structure => {
+                Err(Refusal::Stale { target: self.target(), created_at: plan.created_at.clone() }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn run_start(&self) -> RunStart {

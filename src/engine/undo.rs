@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::approval::recorded_plan;
-use super::{Action, Freshness, Ledger, LedgerError, Plan, Refusal, RunFilter, RunRecord, RunSummary, Step, Target};
-use super::{Undo, Undone, chain, clock};
+use super::{Action, Failure, Freshness, Ledger, LedgerError, Plan, Refusal, RunError, RunFilter, RunRecord};
+use super::{RunSummary, Step, Target, Undo, Undone, chain, clock};
 
 /// The plan that takes back what a run did, last step first: an ordinary plan, to be shown,
 /// saved, approved and carried out like any other.
@@ -38,6 +38,7 @@ pub fn undo_plan<A: Action>(record: &RunRecord, later: &[RunSummary]) -> Result<
         request: plan.request,
         steps,
         notes: notes(later),
+        means: None,
         undoes: Some(Undone { run: start.run.clone(), steps: origins }),
     })
 }
@@ -57,7 +58,16 @@ pub fn undo_freshness(
         fingerprint: fingerprint(record, later),
         applied_by,
         latest_run: Some(newest.clone()),
+        standing: None,
     }
+}
+
+/// Refuses to go on with a run, or to take it back, when another tenant has its target's name by now.
+pub async fn same_tenant<E: Failure>(ledger: &dyn Ledger, run: &str, target: &str) -> Result<(), RunError<E>> {
+    if ledger.is_another(run).await? {
+        return Err(Refusal::OtherIncarnation { what: format!("run {run}"), target: target.to_owned() }.into());
+    }
+    Ok(())
 }
 
 /// The runs on the same target that began after this one, the newest first.

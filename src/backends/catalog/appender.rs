@@ -4,6 +4,8 @@
 //! Across processes the row of the chain's head is locked first, so there is one chain. A connection that breaks is
 //! tried again; an entry whose commit went through although the answer was lost is not written twice.
 
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sea_orm::sea_query::LockType;
@@ -14,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::entity::{ledger_entry, ledger_head};
 use super::runs::Change;
+use super::seal::{self, SealKey};
 use super::{CatalogError, Writing, chain, now};
 use crate::model::Engine;
 
@@ -21,6 +24,15 @@ use crate::model::Engine;
 const GROUP: usize = 64;
 /// Waits between tries, in milliseconds: together some thirty seconds, enough for a server to restart.
 const WAITS: [u64; 10] = [50, 100, 250, 500, 1_000, 2_000, 4_000, 6_000, 8_000, 8_000];
+
+/// With what the head is signed.
+#[derive(Clone)]
+pub(super) struct Signing {
+    /// The file of the key, as soon as it is known.
+    pub(super) file: Arc<OnceLock<PathBuf>>,
+    /// The site that the signature speaks of.
+    pub(super) site: String,
+}
 
 type Answer = Result<(), CatalogError>;
 
@@ -37,9 +49,9 @@ pub(super) struct Appender {
 }
 
 impl Appender {
-    pub(super) fn start(write: Writing, engine: Engine) -> Self {
+    pub(super) fn start(write: Writing, engine: Engine, signing: Signing) -> Self {
         let (jobs, inbox) = mpsc::channel(4 * GROUP);
-        let task = tokio::spawn(work(write, engine, inbox));
+        let task = tokio::spawn(work(Ledger { write, engine, signing }, inbox));
         Self { jobs: Mutex::new(Some(jobs)), task: Mutex::new(Some(task)) }
     }
 
@@ -63,11 +75,32 @@ impl Appender {
     }
 }
 
-async fn work(write: Writing, engine: Engine, mut inbox: mpsc::Receiver<Job>) {
+/// What the entries are written to.
+struct Ledger {
+    write: Writing,
+    engine: Engine,
+    signing: Signing,
+}
+
+impl Ledger {
+    async fn sign(&self, transaction: &DatabaseTransaction, head: &ledger_head::Model) -> Result<(), CatalogError> {
+        let Some(file) = self.signing.file.get() else { return Ok(()) };
+        match SealKey::make(file) {
+            Ok(key) => seal::sign(transaction, (&key, &self.signing.site), head).await,
+            // What was done must be written down, signed or not; whoever proves the trail is told.
+            Err(error) => {
+                tracing::warn!(%error, "the audit trail is not signed");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn work(ledger: Ledger, mut inbox: mpsc::Receiver<Job>) {
     let mut group = Vec::with_capacity(GROUP);
     while inbox.recv_many(&mut group, GROUP).await > 0 {
         let changes: Vec<(&Change, &str)> = group.iter().map(|job| (&job.change, job.at.as_str())).collect();
-        match write_patiently(&write, engine, &changes).await {
+        match write_patiently(&ledger, &changes).await {
             Ok(answers) => {
                 for (job, answer) in group.drain(..).zip(answers) {
                     // Whoever asked may have gone; the entry stands all the same.
@@ -77,7 +110,7 @@ async fn work(write: Writing, engine: Engine, mut inbox: mpsc::Receiver<Job>) {
             // One of them cannot be written: each alone, so that only its own run hears of it.
             Err(_) if group.len() > 1 => {
                 for job in group.drain(..) {
-                    let alone = write_patiently(&write, engine, &[(&job.change, &job.at)]).await;
+                    let alone = write_patiently(&ledger, &[(&job.change, &job.at)]).await;
                     let _ = job.reply.send(alone.and_then(|answers| answers.into_iter().next().unwrap_or(Ok(()))));
                 }
             }
@@ -90,14 +123,10 @@ async fn work(write: Writing, engine: Engine, mut inbox: mpsc::Receiver<Job>) {
     }
 }
 
-async fn write_patiently(
-    write: &Writing,
-    engine: Engine,
-    changes: &[(&Change, &str)],
-) -> Result<Vec<Answer>, CatalogError> {
+async fn write_patiently(ledger: &Ledger, changes: &[(&Change, &str)]) -> Result<Vec<Answer>, CatalogError> {
     let mut tried = String::new();
     for wait in WAITS {
-        match write_group(write, engine, changes, &mut tried).await {
+        match write_group(ledger, changes, &mut tried).await {
             Err(error @ (CatalogError::Unreachable(_) | CatalogError::Busy(_))) => {
                 tracing::debug!(%error, "the ledger is tried again");
                 tokio::time::sleep(Duration::from_millis(wait)).await;
@@ -105,16 +134,16 @@ async fn write_patiently(
             other => return other,
         }
     }
-    write_group(write, engine, changes, &mut tried).await
+    write_group(ledger, changes, &mut tried).await
 }
 
 /// `tried` holds the digest that an earlier try was about to commit, to recognise it when only the answer was lost.
 async fn write_group(
-    write: &Writing,
-    engine: Engine,
+    ledger: &Ledger,
     changes: &[(&Change, &str)],
     tried: &mut String,
 ) -> Result<Vec<Answer>, CatalogError> {
+    let (write, engine) = (&ledger.write, ledger.engine);
     let durable = changes.iter().any(|(change, _)| change.must_survive_power_loss());
     if engine == Engine::Sqlite {
         let level = if durable { "PRAGMA fixtool.synchronous = FULL" } else { "PRAGMA fixtool.synchronous = NORMAL" };
@@ -143,6 +172,7 @@ async fn write_group(
         return Ok(answers);
     }
     head.clone().into_active_model().reset_all().update(&transaction).await?;
+    ledger.sign(&transaction, &head).await?;
     if answers.iter().all(Result::is_ok) {
         tried.clone_from(&head.digest);
     }

@@ -1,16 +1,19 @@
 //! The audit trail's chain: each entry holds the digest of the one before, so that an entry that is edited,
 //! removed, moved or slipped in is found.
 //!
-//! The run and step tables are what the entries amount to; proving the chain also compares the runs with it.
-//! What no chain can show by itself is that all of it was written anew by somebody who may write the whole
-//! catalog; whoever must exclude that writes the head's digest down somewhere else.
+//! The run and step tables are what the entries amount to; proving the chain also compares them with it, field by field.
+//! What no chain can show by itself is that its end was cut off, or that all of it was written anew by somebody who may
+//! write the whole catalog: the head is signed with a key that lies elsewhere. Whoever has that key too can only be
+//! found by a digest that was written down somewhere else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait, DatabaseExecutor, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
-use super::entity::{ledger_entry, ledger_head, run};
+use super::compare::{self, Told};
+use super::entity::{ledger_entry, ledger_head, ledger_seal, run, run_identity};
+use super::seal::SealKey;
 use super::{Catalog, CatalogError};
 use crate::engine::chain::{digest, link};
 use crate::engine::ledger::{ChainDamage, ChainReport};
@@ -30,9 +33,14 @@ pub(super) fn digest_of(entry: &ledger_entry::Model, previous: &str) -> Option<S
 }
 
 /// The body of a run's first entry: all of the run, the plan by its digest.
-pub(super) fn begin_body(run: &run::Model) -> Value {
-    let plan = serde_json::from_str(&run.plan).map_or_else(|_| String::new(), |plan| digest(&plan));
-    json!({
+pub(super) fn begin_body(run: &run::Model, identity: Option<&run_identity::Model>) -> Value {
+    let plan: Option<Value> = serde_json::from_str(&run.plan).ok();
+    let plan = match (plan, identity) {
+        (Some(plan), Some(identity)) => link(&identity.salt, &plan),
+        (Some(plan), None) => digest(&plan),
+        (None, _) => String::new(),
+    };
+    let mut body = json!({
         "parent": run.parent,
         "follows": run.follows,
         "operation": run.operation,
@@ -41,32 +49,96 @@ pub(super) fn begin_body(run: &run::Model) -> Value {
         "plan": plan,
         "actor": run.actor,
         "started_at": run.started_at,
-    })
+    });
+    if let (Some(identity), Some(members)) = (identity, body.as_object_mut()) {
+        members.insert("incarnation".to_owned(), json!(identity.incarnation));
+    }
+    body
 }
 
-/// What must be known about a run to compare it with the trail.
-#[derive(Default)]
-struct Told {
-    seq: u64,
-    begin: Value,
-    status: Option<String>,
+/// What an entry holds of something that may speak of people: a digest that says nothing without the salt.
+pub(super) fn sealed(salt: Option<&str>, value: &Value) -> Value {
+    salt.map_or_else(|| value.clone(), |salt| json!(link(salt, value)))
+}
+
+impl Catalog {
+    /// Reads the whole trail, then the runs, and tells what does not fit. All of it is seen at one moment, so that runs
+    /// that go on meanwhile change nothing.
+    pub(super) async fn prove(&self) -> Result<ChainReport, CatalogError> {
+        let Some(read) = self.at_one_moment().await? else { return Ok(ChainReport::default()) };
+        let head = ledger_head::Entity::find().one(&read).await?;
+        let mut walk = Walk::default();
+        let head = head.unwrap_or_else(|| {
+            walk.damaged(0, None, "the trail has no head");
+            ledger_head::Model { singleton: 1, seq: 0, digest: String::new() }
+        });
+        let known = self.has_incarnations(&read).await?;
+        let seal = match (self.seal_key()?, known) {
+            (Some(key), true) => Some((ledger_seal::Entity::find_by_id(key.id()).one(&read).await?, key)),
+            _ => None,
+        };
+        let sealed_at = seal.as_ref().and_then(|(row, _)| row.as_ref()).map(|row| row.seq);
+        walk.follow(&read, (&head, sealed_at)).await?;
+        if head.seq > walk.seq {
+            walk.damaged(walk.seq + 1, None, format!("entries {} to {} are missing", walk.seq + 1, head.seq));
+        }
+        if head.seq < walk.seq {
+            walk.damaged(head.seq + 1, None, "the head does not know of it");
+        }
+        let signed = seal.and_then(|(row, key)| walk.check_seal(self.site_id(), row.as_ref(), &key));
+        compare::runs(&read, &mut walk, known).await?;
+        let head = (!walk.previous.is_empty()).then_some(walk.previous);
+        Ok(ChainReport { entries: walk.entries, head, signed, damage: walk.damage })
+    }
+
+    /// The place of the entry that has this digest.
+    pub(super) async fn place_of(&self, digest: &str) -> Result<Option<u64>, CatalogError> {
+        let Some(read) = self.read().await? else { return Ok(None) };
+        let found = ledger_entry::Entity::find().filter(ledger_entry::Column::Digest.eq(digest)).one(&read).await?;
+        Ok(found.map(|entry| u64::try_from(entry.seq).unwrap_or_default()))
+    }
 }
 
 /// A walk along the chain.
 #[derive(Default)]
-struct Walk {
-    seq: i64,
+pub(super) struct Walk {
+    pub(super) seq: i64,
     entries: u64,
     previous: String,
-    told: HashMap<String, Told>,
+    /// The digest of the entry that is signed.
+    sealed: Option<String>,
+    pub(super) told: HashMap<String, Told>,
     damage: Vec<ChainDamage>,
 }
 
 impl Walk {
-    fn damaged(&mut self, entry: i64, run: Option<&str>, what: impl Into<String>) {
+    pub(super) fn damaged(&mut self, entry: i64, run: Option<&str>, what: impl Into<String>) {
         if self.damage.len() < TOLD {
             let entry = u64::try_from(entry).unwrap_or_default();
             self.damage.push(ChainDamage { entry, run: run.map(ToOwned::to_owned), what: what.into() });
+        }
+    }
+
+    async fn follow(
+        &mut self,
+        read: &DatabaseExecutor<'_>,
+        (head, sealed_at): (&ledger_head::Model, Option<i64>),
+    ) -> Result<(), CatalogError> {
+        loop {
+            let next = ledger_entry::Entity::find().filter(ledger_entry::Column::Seq.gt(self.seq));
+            let entries = next.order_by_asc(ledger_entry::Column::Seq).limit(CHUNK).all(read).await?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            for entry in &entries {
+                self.step(entry);
+                if head.seq == entry.seq && head.digest != entry.digest {
+                    self.damaged(entry.seq, Some(&entry.run), "the head does not hold its digest");
+                }
+                if sealed_at == Some(entry.seq) {
+                    self.sealed = Some(entry.digest.clone());
+                }
+            }
         }
     }
 
@@ -85,126 +157,28 @@ impl Walk {
         self.seq = entry.seq;
         self.entries += 1;
         self.previous.clone_from(&entry.digest);
-        self.remember(entry);
+        compare::remember(&mut self.told, entry);
     }
 
-    fn remember(&mut self, entry: &ledger_entry::Model) {
-        let body: Value = serde_json::from_str(&entry.body).unwrap_or_default();
-        let about = self.told.entry(entry.run.clone()).or_default();
-        match entry.kind.as_str() {
-            "begin" => {
-                about.seq = u64::try_from(entry.seq).unwrap_or_default();
-                about.begin = body;
-            }
-            "end" => about.status = body.get("status").and_then(Value::as_str).map(ToOwned::to_owned),
-            "resumed" => about.status = None,
-            _ => {}
-        }
-    }
-
-    /// The status that a run has by the trail.
-    fn status_of(&self, run: &str) -> &str {
-        self.told.get(run).and_then(|told| told.status.as_deref()).unwrap_or("running")
-    }
-
-    /// Compares a run with the trail; `false` when its status differs, which a later entry may explain.
-    fn compare(&mut self, run: &run::Model) -> bool {
-        let Some(told) = self.told.get(&run.run).filter(|told| !told.begin.is_null()) else {
-            self.damaged(self.seq, Some(&run.run), "the run is not in the trail");
-            return true;
+    /// Holds the signature against the chain; up to which entry it is good.
+    fn check_seal(&mut self, site: &str, row: Option<&ledger_seal::Model>, key: &SealKey) -> Option<u64> {
+        let Some(row) = row else {
+            // The key was made for the first entry that was written here.
+            self.damaged(self.seq + 1, None, "the signature of the key that is here is missing");
+            return None;
         };
-        let (seq, same) = (i64::try_from(told.seq).unwrap_or_default(), told.begin == begin_body(run));
-        if !same {
-            self.damaged(seq, Some(&run.run), "the run was changed after it was written");
+        if key.sign(site, row.seq, &row.digest) != row.signature {
+            self.damaged(row.seq, None, "the signature is not one of the key that is here");
+        } else if self.sealed.as_ref() == Some(&row.digest) {
+            return u64::try_from(row.seq).ok();
+        } else if row.seq > self.seq {
+            let text = format!("the end was cut off: entries up to {} were signed with the key that is here", row.seq);
+            self.damaged(self.seq + 1, None, text);
+        } else {
+            self.damaged(row.seq, None, "it is not the entry that was signed with the key that is here");
         }
-        self.status_of(&run.run) == run.status
+        None
     }
-
-    async fn go_on(&mut self, read: &DatabaseExecutor<'_>, head: &ledger_head::Model) -> Result<(), CatalogError> {
-        loop {
-            let next = ledger_entry::Entity::find().filter(ledger_entry::Column::Seq.gt(self.seq));
-            let entries = next.order_by_asc(ledger_entry::Column::Seq).limit(CHUNK).all(read).await?;
-            if entries.is_empty() {
-                return Ok(());
-            }
-            for entry in &entries {
-                self.step(entry);
-                if head.seq == entry.seq && head.digest != entry.digest {
-                    self.damaged(entry.seq, Some(&entry.run), "the head does not hold its digest");
-                }
-            }
-        }
-    }
-}
-
-impl Catalog {
-    /// Reads the whole trail, then the runs, and tells what does not fit.
-    pub(super) async fn prove(&self) -> Result<ChainReport, CatalogError> {
-        let Some(read) = self.read().await? else {
-            return Ok(ChainReport { entries: 0, head: None, damage: Vec::new() });
-        };
-        let head = ledger_head::Entity::find().one(&read).await?;
-        let mut walk = Walk::default();
-        let head = head.unwrap_or_else(|| {
-            walk.damaged(0, None, "the trail has no head");
-            ledger_head::Model { singleton: 1, seq: 0, digest: String::new() }
-        });
-        // The ids before the trail: a run that begins meanwhile is then in the trail, never the other way round.
-        let ids = run_ids(&read).await?;
-        walk.go_on(&read, &head).await?;
-        if head.seq > walk.seq {
-            walk.damaged(walk.seq + 1, None, format!("entries {} to {} are missing", walk.seq + 1, head.seq));
-        }
-        compare_runs(&read, &mut walk, (&ids, &head)).await?;
-        let head = (!walk.previous.is_empty()).then_some(walk.previous);
-        Ok(ChainReport { entries: walk.entries, head, damage: walk.damage })
-    }
-}
-
-async fn run_ids(read: &DatabaseExecutor<'_>) -> Result<Vec<String>, CatalogError> {
-    let query = run::Entity::find().select_only().column(run::Column::Run).order_by_asc(run::Column::Run);
-    Ok(query.into_tuple().all(read).await?)
-}
-
-/// Compares the runs of these ids with what the trail tells, and finds runs that are gone.
-async fn compare_runs(
-    read: &DatabaseExecutor<'_>,
-    walk: &mut Walk,
-    (ids, head): (&[String], &ledger_head::Model),
-) -> Result<(), CatalogError> {
-    let mut differ: Vec<(String, String)> = Vec::new();
-    let mut gone: HashSet<String> = walk.told.keys().cloned().collect();
-    for chunk in ids.chunks(500) {
-        for row in run::Entity::find().filter(run::Column::Run.is_in(chunk)).all(read).await? {
-            gone.remove(&row.run);
-            if !walk.compare(&row) {
-                differ.push((row.run, row.status));
-            }
-        }
-    }
-    if !differ.is_empty() {
-        // Somebody may have worked on between the two looks: then the rest of the trail tells.
-        walk.go_on(read, head).await?;
-    }
-    for (run, status) in differ {
-        if walk.status_of(&run) != status {
-            let seq = walk.told.get(&run).map_or(0, |told| told.seq);
-            walk.damaged(i64::try_from(seq).unwrap_or_default(), Some(&run), "the run's status was changed");
-        }
-    }
-    let known: HashSet<&String> = ids.iter().collect();
-    let mut missing: Vec<(u64, String)> = Vec::new();
-    for run in gone {
-        let exists = !known.contains(&run) && run::Entity::find_by_id(run.as_str()).one(read).await?.is_some();
-        if !exists {
-            missing.push((walk.told.get(&run).map_or(0, |told| told.seq), run));
-        }
-    }
-    missing.sort_unstable();
-    for (seq, run) in missing {
-        walk.damaged(i64::try_from(seq).unwrap_or_default(), Some(&run), "the run is missing from the log");
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Connections to the catalog.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
@@ -8,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Executor, SqlitePool};
 use tokio::sync::OnceCell;
 
-use super::appender::Appender;
+use super::appender::{Appender, Signing};
 use super::{Catalog, CatalogError, Inner, Source, Writing, identity, migrations};
 use crate::backends::database::Access;
 use crate::backends::database::address::PostgresAddress;
@@ -42,17 +43,19 @@ pub(super) async fn postgres(
         reads_by_itself: false,
         pooled,
     });
-    if write.is_some() && !matches!(checked, Some(Ok(_))) {
+    if write.is_some() && !matches!(checked, Some(Ok((_, true)))) {
         migrations::migrate_postgres(&mut first, &site_id).await?;
         checked = Some(migrations::check_on_postgres(&mut first).await);
     }
-    let checked_at_open = checked.is_some();
+    let mut is_current = false;
     if let Some(checked) = checked {
-        site_id = checked?;
+        (site_id, is_current) = checked?;
         read.get_or_init(|| async { connection }).await;
     }
     drop(first);
-    let appender = write.clone().map(|write| Appender::start(write, Engine::Postgres));
+    let seal = Arc::default();
+    let signing = Signing { file: Arc::clone(&seal), site: site_id.clone() };
+    let appender = write.clone().map(|write| Appender::start(write, Engine::Postgres, signing));
     let source = Source::Postgres(pool);
     let inner = Inner {
         engine: Engine::Postgres,
@@ -60,10 +63,12 @@ pub(super) async fn postgres(
         source,
         pool: limits.pool_size,
         pooled,
-        checked: checked_at_open,
+        checked: is_current,
         read,
         write,
         appender,
+        incarnations: OnceCell::new(),
+        seal,
     };
     Ok(Catalog::of(inner))
 }
@@ -83,9 +88,12 @@ pub(super) async fn sqlite(file: &Path, access: Access, size: u32) -> Result<Cat
         site_id = migrations::check(&found).await?;
         read.get_or_init(|| async { found }).await;
     }
-    let appender = write.clone().map(|write| Appender::start(write, Engine::Sqlite));
+    let seal = Arc::default();
+    let signing = Signing { file: Arc::clone(&seal), site: site_id.clone() };
+    let appender = write.clone().map(|write| Appender::start(write, Engine::Sqlite, signing));
     let source = Source::Sqlite(file);
-    let (pooled, checked) = (false, true);
+    // A reader finds out at its first question whether the file is up to date.
+    let (pooled, checked) = (false, write.is_some());
     Ok(Catalog::of(Inner {
         engine: Engine::Sqlite,
         site_id,
@@ -96,6 +104,8 @@ pub(super) async fn sqlite(file: &Path, access: Access, size: u32) -> Result<Cat
         read,
         write,
         appender,
+        incarnations: OnceCell::new(),
+        seal,
     }))
 }
 

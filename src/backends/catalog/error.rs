@@ -45,7 +45,7 @@ pub enum CatalogError {
         number: i32,
     },
     /// The catalog was written by a later fixtool.
-    #[error("the catalog has migration {found}, this fixtool knows {known} only")]
+    #[error("the catalog was made by a newer fixtool: it has migration {found}, this fixtool knows {known} only")]
     #[diagnostic(code(fixtool::catalog::too_new), help("install the release of fixtool that made this catalog"))]
     TooNew {
         /// The highest migration applied.
@@ -53,14 +53,17 @@ pub enum CatalogError {
         /// The highest one known.
         known: i32,
     },
-    /// The catalog was written by an earlier fixtool and may only be read here.
-    #[error("the catalog has migration {found} of {known}")]
-    #[diagnostic(code(fixtool::catalog::outdated), help("let a user who may write run any command that writes"))]
-    Outdated {
-        /// The highest migration applied.
-        found: i32,
-        /// The highest one known.
-        known: i32,
+    /// The key that signs the trail cannot be read or made.
+    #[error("the key of the audit trail {} cannot be used: {reason}", .file.display())]
+    #[diagnostic(
+        code(fixtool::catalog::seal_key),
+        help("check who may read the file and its folder; a copy of it from a backup will do")
+    )]
+    SealKey {
+        /// Where it lies.
+        file: std::path::PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// A row holds what fixtool never writes.
     #[error("the catalog holds something that cannot be read: {0}")]
@@ -116,14 +119,12 @@ impl Failure for CatalogError {
                 _ => FailureKind::Failed,
             },
             Self::Unreachable(_) | Self::Busy(_) => FailureKind::Unreachable,
-            Self::Permission(_) => FailureKind::Permission,
+            Self::Permission(_) | Self::SealKey { .. } => FailureKind::Permission,
             Self::Database(_) | Self::Exists(_) => FailureKind::Failed,
             Self::Damaged(_) | Self::MigrationChanged { .. } => FailureKind::Findings,
-            Self::TooNew { .. }
-            | Self::Outdated { .. }
-            | Self::PlanApplied { .. }
-            | Self::NotResumable { .. }
-            | Self::AmbiguousRun { .. } => FailureKind::Refused,
+            Self::TooNew { .. } | Self::PlanApplied { .. } | Self::NotResumable { .. } | Self::AmbiguousRun { .. } => {
+                FailureKind::Refused
+            }
             Self::Missing(_) => FailureKind::Usage,
             Self::ReadOnly => FailureKind::Bug,
         }

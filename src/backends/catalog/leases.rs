@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
 
 use super::entity::lease;
-use super::{Catalog, CatalogError};
+use super::{Catalog, CatalogError, processes};
 use crate::engine::Leases;
 use crate::engine::ledger::{LeaseAnswer, LeaseRequest, LedgerError};
 use crate::model::Engine;
@@ -28,14 +28,21 @@ fn moment(engine: Engine, parameter: &str) -> String {
 impl Catalog {
     /// Every lease that is held now, expired ones included.
     pub async fn leases(&self) -> Result<Vec<lease::Model>, CatalogError> {
-        match self.read().await? {
-            Some(read) => Ok(lease::Entity::find().all(&read).await?),
-            None => Ok(Vec::new()),
+        let Some(read) = self.read().await? else { return Ok(Vec::new()) };
+        let mut leases = lease::Entity::find().all(&read).await?;
+        for lease in &mut leases {
+            lease.holder = processes::told(&lease.holder).to_owned();
         }
+        Ok(leases)
     }
 
     /// The lease on a target, expired or not.
     pub async fn lease(&self, target: &str) -> Result<Option<lease::Model>, CatalogError> {
+        let told = |lease: lease::Model| lease::Model { holder: processes::told(&lease.holder).to_owned(), ..lease };
+        Ok(self.stored_lease(target).await?.map(told))
+    }
+
+    async fn stored_lease(&self, target: &str) -> Result<Option<lease::Model>, CatalogError> {
         match self.read().await? {
             Some(read) => Ok(lease::Entity::find_by_id(target).one(&read).await?),
             None => Ok(None),
@@ -63,30 +70,10 @@ impl Catalog {
             request.target.as_str().into(),
             request.run.as_str().into(),
             request.operation.as_str().into(),
-            request.holder.as_str().into(),
+            processes::stored(&request.holder).into(),
             milliseconds(request).into(),
         ];
         Ok(self.change_lease(sql, values).await? == 1)
-    }
-}
-
-/// Whether a holder is a process of this machine that is no more: then nobody has to wait until its
-/// lease expires. Of a holder on another machine only its lease can tell.
-fn has_died(holder: &str, asking: &str) -> bool {
-    let parts = |text: &str| {
-        let (who, pid) = text.rsplit_once(" pid ")?;
-        let (_, host) = who.rsplit_once('@')?;
-        Some((host.to_owned(), pid.parse::<u32>().ok()?))
-    };
-    match (parts(holder), parts(asking)) {
-        (Some((there, pid)), Some((here, own))) => {
-            let processes = std::path::Path::new("/proc");
-            there == here
-                && pid != own
-                && processes.join(own.to_string()).exists()
-                && !processes.join(pid.to_string()).exists()
-        }
-        _ => false,
     }
 }
 
@@ -101,15 +88,15 @@ impl Leases for Catalog {
             if self.try_acquire(request).await? {
                 return Ok(LeaseAnswer::Granted);
             }
-            if let Some(held) = self.lease(&request.target).await? {
-                if has_died(&held.holder, &request.holder) {
+            if let Some(held) = self.stored_lease(&request.target).await? {
+                if processes::has_died(&held.holder, &processes::stored(&request.holder)) {
                     let sql = "DELETE FROM fixtool.lease WHERE target = $1 AND run = $2 AND holder = $3".to_owned();
                     let key = [&held.target, &held.run, &held.holder].map(|text| text.as_str().into());
                     self.change_lease(sql, key.into()).await?;
                     continue;
                 }
                 return Ok(LeaseAnswer::Held {
-                    holder: held.holder,
+                    holder: processes::told(&held.holder).to_owned(),
                     operation: held.operation,
                     run: held.run,
                     expires_at: held.expires_at,
@@ -129,31 +116,16 @@ impl Leases for Catalog {
             request.target.as_str().into(),
             request.run.as_str().into(),
             milliseconds(request).into(),
-            request.holder.as_str().into(),
+            processes::stored(&request.holder).into(),
         ];
         Ok(self.change_lease(sql, values).await? == 1)
     }
 
     async fn release(&self, request: &LeaseRequest) -> Result<(), LedgerError> {
         let sql = "DELETE FROM fixtool.lease WHERE target = $1 AND run = $2 AND holder = $3".to_owned();
-        let key = [&request.target, &request.run, &request.holder].map(|text| text.as_str().into());
+        let holder = processes::stored(&request.holder);
+        let key = [&request.target, &request.run, &holder].map(|text| text.as_str().into());
         self.change_lease(sql, key.into()).await?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_process_of_this_machine_is_known_to_have_died() {
-        let own = format!("me@here pid {}", std::process::id());
-        // Linux gives no process an id beyond four million.
-        assert!(has_died("you@here pid 4194999", &own) || !std::path::Path::new("/proc/self").exists());
-        assert!(!has_died("you@there pid 4194999", &own));
-        assert!(!has_died(&own, &own));
-        assert!(!has_died("you@here pid 1", &own));
-        assert!(!has_died("somebody", &own));
     }
 }

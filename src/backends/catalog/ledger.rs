@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::Catalog;
 use super::runs::Change;
-use crate::engine::ledger::ChainReport;
+use crate::engine::ledger::{ChainReport, Standing};
 use crate::engine::{Ledger, LedgerError, Outcome, RunFilter, RunRecord, RunStart, RunStatus, RunSummary};
 
 #[async_trait]
@@ -48,7 +48,19 @@ impl Ledger for Catalog {
         Ok(self.list_runs(filter).await?)
     }
 
+    async fn standing(&self, target: &str) -> Result<Option<Standing>, LedgerError> {
+        Ok(self.standing_of(target).await?)
+    }
+
+    async fn is_another(&self, run: &str) -> Result<bool, LedgerError> {
+        Ok(self.is_another_tenant(run).await?)
+    }
+
     async fn verify(&self) -> Result<ChainReport, LedgerError> {
         Ok(self.prove().await?)
+    }
+
+    async fn entry_of(&self, digest: &str) -> Result<Option<u64>, LedgerError> {
+        Ok(self.place_of(digest).await?)
     }
 }

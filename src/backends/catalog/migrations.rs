@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseExecutor, EntityTrait, Statement};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgExecutor, Row, SqlitePool};
 
@@ -20,13 +20,19 @@ pub struct Migration {
     pub number: i32,
     /// Its name.
     pub name: &'static str,
-    /// Its text; `{schema}` stands for the schema with its point.
+    /// Its text; `{schema}` stands for the schema with its point, `{random}` for 32 random hexadecimal digits.
     pub sql: &'static str,
 }
 
 /// All migrations, in order.
-pub const ALL: &[Migration] =
-    &[Migration { number: 1, name: "catalog", sql: include_str!("../../../migrations/catalog/0001_catalog.sql") }];
+pub const ALL: &[Migration] = &[
+    Migration { number: 1, name: "catalog", sql: include_str!("../../../migrations/catalog/0001_catalog.sql") },
+    Migration {
+        number: 2,
+        name: "incarnations",
+        sql: include_str!("../../../migrations/catalog/0002_incarnations.sql"),
+    },
+];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS {schema}migration (number INTEGER NOT NULL PRIMARY KEY, \
                      name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)";
@@ -41,7 +47,11 @@ impl Migration {
     }
 
     fn text(&self, schema: &str) -> String {
-        self.sql.replace("{schema}", schema)
+        let random = match schema {
+            "" => "lower(hex(randomblob(16)))",
+            _ => "pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, '-', '')",
+        };
+        self.sql.replace("{schema}", schema).replace("{random}", random)
     }
 }
 
@@ -63,7 +73,21 @@ pub(super) async fn exists_on_sqlite(pool: &SqlitePool) -> Result<bool, CatalogE
     Ok(count > 0)
 }
 
-/// Compares what was applied with what is known, and returns the site's stored identity.
+/// Whether the catalog holds which tenant of its name each one is.
+pub(super) async fn has_incarnations(at: &DatabaseExecutor<'_>) -> Result<bool, CatalogError> {
+    let backend = at.get_database_backend();
+    let sql = match backend {
+        DatabaseBackend::Postgres => {
+            "SELECT pg_catalog.to_regclass('fixtool.ledger_seal'::pg_catalog.text) IS NOT NULL AS found"
+        }
+        _ => "SELECT count(*) > 0 AS found FROM fixtool.sqlite_master WHERE type = 'table' AND name = 'ledger_seal'",
+    };
+    let row = at.query_one_raw(Statement::from_string(backend, sql)).await?;
+    Ok(row.map(|row| row.try_get::<bool>("", "found")).transpose()?.unwrap_or_default())
+}
+
+/// Compares what was applied with what is known, and returns the site's stored identity. A catalog of an earlier
+/// fixtool is read as it is.
 pub(super) async fn check(connection: &DatabaseConnection) -> Result<String, CatalogError> {
     let backend = connection.get_database_backend();
     let sql = "SELECT number, checksum FROM fixtool.migration ORDER BY number";
@@ -72,23 +96,16 @@ pub(super) async fn check(connection: &DatabaseConnection) -> Result<String, Cat
     for row in rows {
         applied.push((row.try_get::<i32>("", "number")?, row.try_get::<String>("", "checksum")?));
     }
-    up_to_date(&applied)?;
+    pending(&applied)?;
     let site = entity::site::Entity::find().one(connection).await?;
     site.map(|site| site.site_id).ok_or_else(without_identity)
 }
 
-/// The same on one connection to PostgreSQL, before anybody else has one.
-pub(super) async fn check_on_postgres(connection: &mut PgConnection) -> Result<String, CatalogError> {
-    up_to_date(&applied_on_postgres(&mut *connection).await?)?;
+/// The same on one connection to PostgreSQL, before anybody else has one; and whether nothing is left to be applied.
+pub(super) async fn check_on_postgres(connection: &mut PgConnection) -> Result<(String, bool), CatalogError> {
+    let is_current = pending(&applied_on_postgres(&mut *connection).await?)?.is_empty();
     let stored = sqlx::raw_sql("SELECT site_id FROM fixtool.site").fetch_optional(connection).await?;
-    Ok(stored.ok_or_else(without_identity)?.try_get(0)?)
-}
-
-fn up_to_date(applied: &[(i32, String)]) -> Result<(), CatalogError> {
-    match pending(applied)?.first() {
-        Some(next) => Err(CatalogError::Outdated { found: next.number - 1, known: last() }),
-        None => Ok(()),
-    }
+    Ok((stored.ok_or_else(without_identity)?.try_get(0)?, is_current))
 }
 
 fn without_identity() -> CatalogError {

@@ -9,8 +9,9 @@
 //! | [`migrations`] | how the tables came about |
 //! | `tenants` | the registry |
 //! | [`ledger`] | the operation log: [`Ledger`](crate::engine::Ledger) |
-//! | [`chain`] | the audit trail below it: hashing and proving |
-//! | `leases` | [`Leases`](crate::engine::Leases) |
+//! | [`chain`], `compare`, `seal` | the audit trail below it: hashing, proving and signing |
+//! | `incarnations` | which tenant of a name a run means |
+//! | `leases`, `processes` | [`Leases`](crate::engine::Leases), and whether a holder lives |
 //! | [`credentials`] | sealed secrets |
 //! | [`marks`] | what a table held when it was last loaded |
 
@@ -23,17 +24,22 @@ pub mod marks;
 pub mod migrations;
 
 mod appender;
+mod compare;
 mod connect;
 mod identity;
+mod incarnations;
 mod leases;
+mod processes;
 mod runs;
+mod seal;
 mod tenants;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, SqliteTransactionMode,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, IsolationLevel,
+    SqliteTransactionMode,
 };
 use sea_orm::{TransactionOptions, TransactionTrait};
 use tokio::sync::OnceCell;
@@ -60,12 +66,16 @@ struct Inner {
     pool: u32,
     /// A pooler in transaction mode stands between: nothing may be done outside a transaction.
     pooled: bool,
-    /// It existed when it was opened, and was compared with what this program knows.
+    /// It existed when it was opened, and nothing that this program knows was missing in it.
     checked: bool,
     /// Set as soon as the catalog is known to exist.
     read: OnceCell<DatabaseConnection>,
     write: Option<Writing>,
     appender: Option<appender::Appender>,
+    /// Set as soon as it is known to tell tenants of one name apart.
+    incarnations: OnceCell<()>,
+    /// The file of the key that signs the trail, as soon as it is known.
+    seal: Arc<OnceLock<PathBuf>>,
 }
 
 /// Where to look for a catalog that did not exist when it was opened.
@@ -95,6 +105,8 @@ impl Catalog {
         let Source::Postgres(pool) = &self.inner.source else { return None };
         let read = self.inner.read.get().filter(|_| self.inner.checked && !self.inner.pooled)?;
         let write = Writing { connection: read.clone(), reads_by_itself: true, pooled: false };
+        let seal = self.inner.seal.clone();
+        let signing = appender::Signing { file: seal.clone(), site: self.inner.site_id.clone() };
         Some(Self::of(Inner {
             engine: self.inner.engine,
             site_id: self.inner.site_id.clone(),
@@ -103,8 +115,10 @@ impl Catalog {
             pooled: false,
             checked: true,
             read: OnceCell::new_with(Some(read.clone())),
-            appender: Some(appender::Appender::start(write.clone(), self.inner.engine)),
+            appender: Some(appender::Appender::start(write.clone(), self.inner.engine, signing)),
             write: Some(write),
+            incarnations: OnceCell::new(),
+            seal,
         }))
     }
 
@@ -160,6 +174,22 @@ impl Catalog {
             return Ok(Some(DatabaseExecutor::OwnedTransaction(transaction)));
         }
         Ok(Some(DatabaseExecutor::Connection(read)))
+    }
+
+    /// A look that does not change while it lasts; `None` while the catalog does not exist.
+    async fn at_one_moment(&self) -> Result<Option<DatabaseExecutor<'_>>, CatalogError> {
+        // The first look finds the catalog.
+        if self.read().await?.is_none() {
+            return Ok(None);
+        }
+        let Some(read) = self.inner.read.get() else { return Ok(None) };
+        let isolation = (self.inner.engine == Engine::Postgres).then_some(IsolationLevel::RepeatableRead);
+        let access = isolation.is_some().then_some(AccessMode::ReadOnly);
+        let transaction = read.begin_with_config(isolation, access).await?;
+        if self.inner.pooled {
+            transaction.execute_unprepared(CLEAN).await?;
+        }
+        Ok(Some(DatabaseExecutor::OwnedTransaction(transaction)))
     }
 
     /// A transaction for writing.

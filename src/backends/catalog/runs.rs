@@ -7,18 +7,42 @@ use sea_orm::{
 use sea_orm::{QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
-use super::entity::{run, run_step};
-use super::{Catalog, CatalogError, chain};
-use crate::engine::{Outcome, RunFilter, RunRecord, RunStart, RunStatus, RunSummary, StepRecord};
+use super::chain::sealed;
+use super::entity::{run, run_identity, run_step};
+use super::{Catalog, CatalogError, chain, incarnations};
+use crate::engine::{Outcome, RunFilter, RunRecord, RunStart, RunStatus, RunSummary, StepRecord, clock};
 
 /// One change of a run, which becomes one entry of the audit trail.
 pub(super) enum Change {
     Begin(Box<RunStart>),
-    StepStarted { run: String, step: u32, label: String },
-    StepFinished { run: String, step: u32, outcome: Box<Outcome> },
-    StepFailed { run: String, step: u32, code: String, message: String },
-    End { run: String, status: RunStatus },
-    Resumed { run: String, actor: String },
+    StepStarted {
+        run: String,
+        step: u32,
+        label: String,
+    },
+    StepFinished {
+        run: String,
+        step: u32,
+        outcome: Box<Outcome>,
+    },
+    StepFailed {
+        run: String,
+        step: u32,
+        code: String,
+        message: String,
+    },
+    End {
+        run: String,
+        status: RunStatus,
+    },
+    Resumed {
+        run: String,
+        actor: String,
+    },
+    /// What the run says of people is taken away.
+    Erased {
+        run: String,
+    },
 }
 
 impl Change {
@@ -29,6 +53,7 @@ impl Change {
             | Self::StepFinished { run, .. }
             | Self::StepFailed { run, .. }
             | Self::End { run, .. }
+            | Self::Erased { run }
             | Self::Resumed { run, .. } => run,
         }
     }
@@ -41,13 +66,14 @@ impl Change {
             Self::StepFailed { .. } => "step_failed",
             Self::End { .. } => "end",
             Self::Resumed { .. } => "resumed",
+            Self::Erased { .. } => "erased",
         }
     }
 
     /// Whether the entry must be on the disk before anybody goes on. The steps between may be lost to a power
     /// failure: the tenant's own checkpoint, not the ledger, says how far a step came.
     pub(super) fn must_survive_power_loss(&self) -> bool {
-        matches!(self, Self::Begin(_) | Self::End { .. } | Self::Resumed { .. })
+        matches!(self, Self::Begin(_) | Self::End { .. } | Self::Resumed { .. } | Self::Erased { .. })
     }
 
     /// Why the change may not be made, if so.
@@ -67,12 +93,20 @@ impl Change {
                     .await?;
                 Ok(earlier.map(|run| CatalogError::PlanApplied { run }))
             }
+            Self::Erased { run } => {
+                let row = run::Entity::find_by_id(run.as_str()).one(transaction).await?;
+                let running = row.is_some_and(|row| row.status == "running");
+                Ok(running.then(|| CatalogError::Busy(format!("run {run} has not ended"))))
+            }
             Self::Resumed { run, .. } => {
                 let refuse =
                     |reason: &str| Some(CatalogError::NotResumable { run: run.clone(), reason: reason.to_owned() });
                 let Some(row) = run::Entity::find_by_id(run.as_str()).one(transaction).await? else {
                     return Ok(refuse("there is no such run"));
                 };
+                if row.plan == "null" {
+                    return Ok(refuse("its plan was erased"));
+                }
                 if row.undone_by.is_some() {
                     return Ok(refuse("it was undone"));
                 }
@@ -99,8 +133,10 @@ impl Change {
                     let row = run::Entity::find_by_id(run.as_str()).one(transaction).await?;
                     known(run, u64::from(row.is_some()))?;
                 }
-                Ok(json!({ "step": step, "code": code, "message": message }))
+                let salt = salt(transaction, run).await?;
+                Ok(json!({ "step": step, "code": code, "message": sealed(salt.as_deref(), &json!(message)) }))
             }
+            Self::Erased { run } => erase(transaction, run).await,
             Self::End { run, status } => end(transaction, run, *status, at).await,
             Self::Resumed { run, actor } => {
                 let again = run::Entity::update_many()
@@ -137,8 +173,11 @@ async fn begin(transaction: &DatabaseTransaction, start: &RunStart, at: &str) ->
         failure_message: None,
         undone_by: None,
     };
-    let body = chain::begin_body(&row);
+    let incarnation = incarnations::of_begin(transaction, start).await?;
+    let identity = run_identity::Model { run: start.run.clone(), incarnation, salt: clock::nonce() };
+    let body = chain::begin_body(&row, Some(&identity));
     run::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(transaction).await?;
+    run_identity::Entity::insert(identity.into_active_model().reset_all()).exec_without_returning(transaction).await?;
     Ok(body)
 }
 
@@ -161,7 +200,8 @@ async fn step_started(
         .to_owned();
     let row = row.into_active_model().reset_all();
     run_step::Entity::insert(row).on_conflict(again).exec_without_returning(transaction).await?;
-    Ok(json!({ "step": step, "label": label }))
+    let salt = salt(transaction, run).await?;
+    Ok(json!({ "step": step, "label": sealed(salt.as_deref(), &json!(label)) }))
 }
 
 async fn step_finished(
@@ -176,7 +216,32 @@ async fn step_finished(
         .filter(run_step::Column::Run.eq(run))
         .filter(run_step::Column::Step.eq(i64::from(step)));
     known(&format!("{run} with step {step}"), finished.exec(transaction).await?.rows_affected)?;
-    Ok(json!({ "step": step, "outcome": outcome }))
+    let salt = salt(transaction, run).await?;
+    Ok(json!({ "step": step, "outcome": sealed(salt.as_deref(), &json!(outcome)) }))
+}
+
+/// Under what the trail holds what a run says of people; `None` for one of an earlier fixtool, whose entries hold it
+/// as it is.
+async fn salt(transaction: &DatabaseTransaction, run: &str) -> Result<Option<String>, CatalogError> {
+    Ok(run_identity::Entity::find_by_id(run).one(transaction).await?.map(|row| row.salt))
+}
+
+async fn erase(transaction: &DatabaseTransaction, run: &str) -> Result<Value, CatalogError> {
+    let gone = run::Entity::update_many()
+        .col_expr(run::Column::Plan, Expr::value("null"))
+        .col_expr(run::Column::FailureMessage, Expr::value(Option::<String>::None))
+        .filter(run::Column::Run.eq(run));
+    known(run, gone.exec(transaction).await?.rows_affected)?;
+    let steps = run_step::Entity::update_many()
+        .col_expr(run_step::Column::Label, Expr::value(""))
+        .col_expr(run_step::Column::Outcome, Expr::value(Option::<String>::None))
+        .filter(run_step::Column::Run.eq(run));
+    steps.exec(transaction).await?;
+    let salt = run_identity::Entity::update_many()
+        .col_expr(run_identity::Column::Salt, Expr::value(""))
+        .filter(run_identity::Column::Run.eq(run));
+    salt.exec(transaction).await?;
+    Ok(json!({}))
 }
 
 async fn end(transaction: &DatabaseTransaction, run: &str, status: RunStatus, at: &str) -> Result<Value, CatalogError> {
@@ -263,6 +328,12 @@ fn summary(row: run::Model) -> Result<RunSummary, CatalogError> {
 }
 
 impl Catalog {
+    /// Takes away what a run says of people: its plan, its labels, results and messages, with the salt of their digests.
+    /// The trail stays whole, and says that it was done.
+    pub async fn erase_run(&self, run: &str) -> Result<(), CatalogError> {
+        self.appender()?.append(Change::Erased { run: run.to_owned() }).await
+    }
+
     /// Runs, the newest first. Their plans may be large and are not read.
     pub(super) async fn list_runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, CatalogError> {
         let Some(read) = self.read().await? else { return Ok(Vec::new()) };

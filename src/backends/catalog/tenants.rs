@@ -4,7 +4,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
 use super::entity::tenant;
-use super::{Catalog, CatalogError, now};
+use super::{Catalog, CatalogError, incarnations, now};
 use crate::model::{Namespace, TenantId, TenantRecord, TenantStatus};
 
 impl Catalog {
@@ -36,6 +36,7 @@ impl Catalog {
         let write = self.write().await?;
         let answer = tenant::Entity::insert(row).exec_without_returning(&write).await;
         taken(answer.map_err(CatalogError::from), &tenant.id)?;
+        incarnations::register(&write, tenant.id.as_str()).await?;
         Ok(write.commit().await?)
     }
 

@@ -97,6 +97,15 @@ impl SiteOptions {
     }
 }
 
+impl SiteOptions {
+    /// The key of the audit trail lies beside the configuration, where the other secrets of whoever runs fixtool are.
+    fn sign(&self, catalog: &Catalog) {
+        if let Some(folder) = self.sealing.identity_file.parent() {
+            catalog.sign_in(folder);
+        }
+    }
+}
+
 /// What both kinds of session share.
 struct Shared<D: ?Sized> {
     catalog: Catalog,
@@ -277,6 +286,7 @@ impl SiteReader {
         tokio::task::spawn_blocking(packs::warm);
         let main = &options.database;
         let catalog = Catalog::open(&main.address, Access::ReadOnly, &main.for_catalog(1)).await?;
+        options.sign(&catalog);
         Ok(Self(Arc::new(Shared::of(options, catalog, None))))
     }
 
@@ -300,6 +310,7 @@ impl SiteWriter {
             Some(open) => open,
             None => Catalog::open(&main.address, Access::ReadWrite, &main.for_catalog(runs)).await?,
         };
+        options.sign(&catalog);
         Ok(Self(Arc::new(Shared::of(options, catalog, beside))))
     }
 

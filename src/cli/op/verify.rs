@@ -10,20 +10,36 @@ use crate::operations::op::verify::Verify;
 
 const EXAMPLES: &str = "Examples:
   fixtool op verify
+  fixtool op verify --expect-head 4b0e…c1
   fixtool op verify -o json
 ";
 
 /// Prove that the log of operations is what was written
 ///
-/// Each entry holds the digest of the one before. Write the digest of the last one down elsewhere:
-/// as long as it is found again, nothing was cut off. Exit code 10 when something does not fit.
+/// Each entry holds the digest of the one before, and every field of each run and step is held against it. The last
+/// entry is signed with a key beside the configuration, so that an end that was cut off is noticed. Against somebody who
+/// has the key too, write the digest of the last entry down elsewhere, and give it to --expect-head. Exit code 10 when
+/// something does not fit.
 #[derive(Debug, clap::Args)]
 #[command(before_long_help = EXAMPLES)]
-pub struct Args {}
+pub struct Args {
+    /// Digest of an entry that was the last one at some time: it must be there still
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    expect_head: Option<String>,
+}
+
+/// A digest as `op verify` shows it.
+fn digest(typed: &str) -> Result<String, String> {
+    let digest = typed.trim().to_ascii_lowercase();
+    if digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(digest);
+    }
+    Err("a digest has 64 hexadecimal digits; 'fixtool op verify' shows the present one as 'head'".to_owned())
+}
 
 /// Runs it.
-pub async fn run(_: Args, session: &Session) -> CommandResult {
-    let report = Verify.observe(&super::ledger(session).await?).await?;
+pub async fn run(args: Args, session: &Session) -> CommandResult {
+    let report = Verify { expect_head: args.expect_head }.observe(&super::ledger(session).await?).await?;
     session.console.show(Verify::NAME, &report, page);
     Ok(if report.damage.is_empty() { Ending::Done } else { Ending::Findings })
 }
@@ -47,6 +63,11 @@ fn page(report: &ChainReport) -> Page {
     }
     if let Some(head) = &report.head {
         page.facts([("head", head)]);
+        let signed = match report.signed {
+            Some(entry) => format!("up to entry {} with the key that is here", style::thousands(entry)),
+            None => "no, not with a key that is here".to_owned(),
+        };
+        page.facts([("signed", &signed)]);
     }
     page
 }

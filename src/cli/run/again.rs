@@ -20,6 +20,7 @@ pub async fn resume<O: OnSite>(session: &Session, record: &RunRecord, flags: &Ru
     let options = carry::options(&flags.fleet, session.settings.concurrency)?;
     let Some(fleet) = FleetRecord::of(record, &children) else {
         let operation = plans::remade::<O>(record, reader.site_id())?;
+        plans::unbegun(&operation, record, &reader, &catalog).await?;
         let approved = Approved::resume(record, O::NAME, &operation.target());
         let approvals = vec![(operation.into(), approved.map_err(Into::into))];
         let order = carry::order(&approvals);

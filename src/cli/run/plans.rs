@@ -10,10 +10,10 @@ use super::Rebuild;
 use crate::cli::fault::Fault;
 use crate::console::plan_view::PlanDocument;
 use crate::engine::plan_file::PlanFile;
-use crate::engine::undo::{later_runs, undo_freshness, undo_plan};
+use crate::engine::undo::{later_runs, same_tenant, undo_freshness, undo_plan};
 use crate::engine::{
-    Approved, Consent, Effect, Event, Freshness, Ledger, Operation, Outcome, Plan, Refusal, RunError, RunRecord, Sink,
-    Size, Target, Unit, draft, prepare, refresh, rehearse,
+    Approved, Consent, Effect, Event, Fingerprint, Freshness, Ledger, Operation, Outcome, Plan, Refusal, RunError,
+    RunRecord, RunStatus, Sink, Size, Target, Unit, draft, prepare, refresh, rehearse,
 };
 
 /// One target with its plan, or with the reason why there is none.
@@ -97,6 +97,7 @@ async fn fresh_undo<O: Operation>(
 pub async fn undoing<O: Rebuild>(record: &RunRecord, site: &str, ledger: &dyn Ledger) -> Result<Planned<O>, Fault> {
     let operation = Arc::new(remade::<O>(record, site)?);
     let made = async {
+        same_tenant(ledger, &record.start.run, &record.start.target).await?;
         let later = later_runs(ledger, record).await?;
         let plan = undo_plan::<O::Action>(record, &later)?;
         let freshness = Some(undo_freshness(record, &later, operation.target(), None));
@@ -104,6 +105,24 @@ pub async fn undoing<O: Rebuild>(record: &RunRecord, site: &str, ledger: &dyn Le
     };
     let made = made.await;
     Ok(Planned::of(operation, made))
+}
+
+/// Refuses a run that means another tenant, and one that began no step yet and would decide otherwise now.
+pub async fn unbegun<O: Rebuild>(
+    operation: &O,
+    record: &RunRecord,
+    reader: &O::Reader,
+    ledger: &dyn Ledger,
+) -> Result<(), Fault> {
+    same_tenant::<O::Error>(ledger, &record.start.run, &record.start.target).await.map_err(Fault::from)?;
+    let is_own = record.start.follows.is_none() && record.status != RunStatus::Done;
+    let planned = record.start.plan.get("fingerprint").and_then(serde_json::Value::as_str);
+    let Some(planned) = planned.filter(|_| is_own && record.steps.is_empty()) else { return Ok(()) };
+    if operation.observe(reader).await.map_err(Fault::from)?.fingerprint() == planned {
+        return Ok(());
+    }
+    let created_at = record.start.plan.get("created_at").and_then(serde_json::Value::as_str).unwrap_or_default();
+    Err(Refusal::Stale { target: record.start.target.clone(), created_at: created_at.to_owned() }.into())
 }
 
 /// The operation of a run in the ledger.

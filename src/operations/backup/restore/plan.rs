@@ -116,6 +116,10 @@ pub enum Action {
 }
 
 impl crate::engine::Action for Action {
+    fn changes_structure(&self) -> bool {
+        true
+    }
+
     fn describe(&self) -> String {
         match self {
             Self::SafetyCopy { foreseen, .. } => foreseen.describe(),

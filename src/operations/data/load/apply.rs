@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use super::error::LoadError;
+use super::observe::row_limit;
 use super::plan::{LoadAction, TableLoad};
 use super::reading::{self, Parcel, Reading, Totals};
 use super::refused;
@@ -31,7 +32,12 @@ pub async fn perform(
     let rules = wanted_rules(request, site.rules_of(&tenant)?.as_deref(), &model)?;
     let step = Applying { request, clean, tenant: &tenant, database, model: &model, rules: &rules, site, context };
     match action {
-        LoadAction::Load(load) => step.load(load).await,
+        LoadAction::Load(load) => {
+            // A run that goes on may find another tier than the one that it was planned under.
+            let pack = site.pack_of(&tenant)?;
+            let most_rows = row_limit(&pack, &tenant, &load.table);
+            step.load(&TableLoad { most_rows, ..load.clone() }).await
+        }
         LoadAction::DeleteMissing { table, loaded_by, .. } => step.delete_missing(table, *loaded_by).await,
         LoadAction::Unload { table, swept, .. } => step.unload(table, swept).await,
         LoadAction::SafetyCopy { foreseen } => step.keep(foreseen).await,

@@ -169,7 +169,7 @@ impl Looking<'_> {
             columns: shaper.columns().to_vec(),
             key: table.primary_key.clone(),
             newest: table.newest.clone(),
-            most_rows: self.row_limit(&one.table),
+            most_rows: row_limit(self.pack, self.tenant, &one.table),
             children: children(self.model, &one.table),
             swept: swept(self.model, &one.table),
             data_type: one.data_type,
@@ -182,13 +182,6 @@ impl Looking<'_> {
             unchanged,
             missing,
         })
-    }
-
-    /// The most rows that the tier allows, for a quota that counts rows of the table for ever.
-    fn row_limit(&self, table: &str) -> Option<u64> {
-        let quotas = self.pack.manifest.quotas.iter();
-        let counted = quotas.filter(|(_, quota)| quota.table.as_deref() == Some(table) && quota.per.is_none());
-        counted.filter_map(|(name, _)| self.tenant.quota(name)).min()
     }
 
     async fn rows(&self, table: &str) -> Result<u64, LoadError> {
@@ -223,6 +216,13 @@ impl Looking<'_> {
             }
         }
     }
+}
+
+/// The most rows that the tier allows, for a quota that counts rows of the table for ever.
+pub(super) fn row_limit(pack: &Pack, tenant: &TenantRecord, table: &str) -> Option<u64> {
+    let quotas = pack.manifest.quotas.iter();
+    let counted = quotas.filter(|(_, quota)| quota.table.as_deref() == Some(table) && quota.per.is_none());
+    counted.filter_map(|(name, _)| tenant.quota(name)).min()
 }
 
 /// The rules that loading does not check, named.

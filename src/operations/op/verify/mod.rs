@@ -8,8 +8,11 @@ use crate::engine::ledger::ChainReport;
 use crate::engine::{Ledger, LedgerError, Query};
 
 /// The query `op.verify`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Verify;
+#[derive(Debug, Clone, Default)]
+pub struct Verify {
+    /// The digest of an entry that was the last one at some time, written down elsewhere: it must be there still.
+    pub expect_head: Option<String>,
+}
 
 impl Query for Verify {
     const NAME: &'static str = "op.verify";
@@ -18,6 +21,6 @@ impl Query for Verify {
     type Error = LedgerError;
 
     async fn observe(&self, ledger: &Arc<dyn Ledger>) -> Result<ChainReport, LedgerError> {
-        observe::observe(ledger.as_ref()).await
+        observe::observe(self, ledger.as_ref()).await
     }
 }
