@@ -23,3 +23,9 @@ CREATE TABLE {schema}ledger_seal (
     digest    TEXT NOT NULL,
     signature TEXT NOT NULL
 );
+
+-- The rights that were taken while a tenant is suspended, as JSON: they are given back as they were.
+CREATE TABLE {schema}suspension (
+    tenant TEXT NOT NULL PRIMARY KEY REFERENCES {schema}tenant (id) ON UPDATE CASCADE ON DELETE CASCADE,
+    rights TEXT NOT NULL
+);

@@ -1,5 +1,7 @@
 //! The catalog on both engines: registry, ledger, leases, and many processes at once.
 
+mod incarnations;
+mod proofs;
 mod trail;
 
 use std::collections::BTreeMap;

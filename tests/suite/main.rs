@@ -59,3 +59,4 @@ mod safety_of_loads;
 mod support_itself;
 mod tenant;
 mod tenant_clone;
+mod tenant_closed;

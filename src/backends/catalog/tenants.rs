@@ -3,8 +3,9 @@
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
-use super::entity::tenant;
+use super::entity::{suspension, tenant};
 use super::{Catalog, CatalogError, incarnations, now};
+use crate::backends::database::rights::Rights;
 use crate::model::{Namespace, TenantId, TenantRecord, TenantStatus};
 
 impl Catalog {
@@ -61,6 +62,26 @@ impl Catalog {
             .filter(tenant::Column::Id.eq(id.as_str()));
         let answer = taken(update.exec(&write).await.map_err(CatalogError::from), to)?;
         found(id, answer.rows_affected)?;
+        Ok(write.commit().await?)
+    }
+
+    /// The rights that were taken when a tenant was suspended.
+    pub async fn suspended_rights(&self, id: &TenantId) -> Result<Option<Rights>, CatalogError> {
+        let Some(read) = self.read().await? else { return Ok(None) };
+        let Some(row) = suspension::Entity::find_by_id(id.as_str()).one(&read).await? else { return Ok(None) };
+        let damaged = |_| CatalogError::Damaged(format!("the rights of {id} while it is suspended"));
+        serde_json::from_str(&row.rights).map(Some).map_err(damaged)
+    }
+
+    /// Keeps the rights that are about to be taken from a tenant; `None` when they are given back.
+    pub async fn keep_suspended_rights(&self, id: &TenantId, rights: Option<&Rights>) -> Result<(), CatalogError> {
+        let write = self.write().await?;
+        suspension::Entity::delete_by_id(id.as_str()).exec(&write).await?;
+        if let Some(rights) = rights {
+            let rights = serde_json::to_string(rights).map_err(|error| CatalogError::Damaged(error.to_string()))?;
+            let row = suspension::Model { tenant: id.to_string(), rights }.into_active_model().reset_all();
+            suspension::Entity::insert(row).exec_without_returning(&write).await?;
+        }
         Ok(write.commit().await?)
     }
 

@@ -18,6 +18,7 @@ pub mod postgres;
 pub mod quote;
 pub mod rebuild;
 pub mod refill;
+pub mod rights;
 pub mod roles;
 pub mod sqlite;
 

@@ -11,10 +11,22 @@ use crate::model::{Engine, Namespace, TenantRecord, TenantStatus};
 /// PostgreSQL cuts names off after so many bytes.
 const LONGEST: usize = 63;
 
+/// What each role may do with everything of a kind: the owner's, the writer's and the reader's, by place. `ALL` would
+/// hold TRIGGER, REFERENCES and TRUNCATE too, which are code that runs as others, a lock on others, and a way past
+/// every trigger and rule.
+const RIGHTS: [(usize, &str, &str); 6] = [
+    (0, "TABLES", "SELECT, INSERT, UPDATE, DELETE"),
+    (0, "SEQUENCES", "USAGE, SELECT, UPDATE"),
+    (1, "TABLES", "SELECT, INSERT, UPDATE, DELETE"),
+    (1, "SEQUENCES", "USAGE, SELECT"),
+    (2, "TABLES", "SELECT"),
+    (2, "SEQUENCES", "SELECT"),
+];
+
 /// The roles of one tenant, by name.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TenantRoles {
-    /// May do everything in the schema.
+    /// May read and change rows, and make objects of its own in the schema.
     pub owner: String,
     /// May read and change rows.
     pub read_write: String,
@@ -59,6 +71,20 @@ impl TenantRoles {
         self.all().into_iter().map(make).collect()
     }
 
+    /// Statements that give the roles their rights on what will be in the schema.
+    pub fn by_default(&self, namespace: &Namespace) -> Vec<String> {
+        let (schema, owner) = (identifier(namespace.as_str()), identifier(&self.owner));
+        let all = self.all().map(identifier);
+        let rights = RIGHTS.iter().filter_map(|(role, things, right)| Some((all.get(*role)?, things, right)));
+        rights
+            .flat_map(|(role, things, right)| {
+                let revoke = by_default(&schema, &owner, &format!("REVOKE ALL ON {things} FROM {role}"));
+                let grant = by_default(&schema, &owner, &format!("GRANT {right} ON {things} TO {role}"));
+                revoke.into_iter().chain(grant)
+            })
+            .collect()
+    }
+
     /// Statements that give the roles their rights on what is in the schema and on what will be.
     pub fn grant(&self, namespace: &Namespace) -> Vec<String> {
         let schema = identifier(namespace.as_str());
@@ -67,18 +93,14 @@ impl TenantRoles {
             format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {owner}"),
             format!("GRANT USAGE ON SCHEMA {schema} TO {writer}, {reader}"),
         ];
-        let rights = [
-            ("ALL", "TABLES", &owner),
-            ("ALL", "SEQUENCES", &owner),
-            ("SELECT, INSERT, UPDATE, DELETE", "TABLES", &writer),
-            ("USAGE, SELECT", "SEQUENCES", &writer),
-            ("SELECT", "TABLES", &reader),
-            ("SELECT", "SEQUENCES", &reader),
-        ];
-        for (right, things, role) in rights {
+        let all = [&owner, &writer, &reader];
+        for (role, things, right) in RIGHTS {
+            let Some(role) = all.get(role) else { continue };
+            // Roles made by an earlier fixtool have more than they should.
+            statements.push(format!("REVOKE ALL ON ALL {things} IN SCHEMA {schema} FROM {role}"));
             statements.push(format!("GRANT {right} ON ALL {things} IN SCHEMA {schema} TO {role}"));
-            statements.push(format!("ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT {right} ON {things} TO {role}"));
         }
+        statements.extend(self.by_default(namespace));
         // What a load keeps for its undo holds rows as they were, and only fixtool writes its own tables.
         for table in own_tables::NAMES {
             let table_name = qualified(namespace, table);
@@ -90,37 +112,28 @@ impl TenantRoles {
         statements
     }
 
-    /// Statements that take the way into the schema away from every member of the roles.
+    /// Statements that take every right in the schema away from every member of the roles.
     pub fn lock_out(&self, namespace: &Namespace) -> Vec<String> {
         let schema = identifier(namespace.as_str());
-        let revoke = |role: &str| if_exists(role, &format!("REVOKE ALL ON SCHEMA {schema} FROM {}", identifier(role)));
-        self.all().into_iter().map(revoke).collect()
-    }
-
-    /// Statements that let the members of the roles in again.
-    pub fn let_in(&self, namespace: &Namespace) -> Vec<String> {
-        let schema = identifier(namespace.as_str());
-        let rights = [("USAGE, CREATE", &self.owner), ("USAGE", &self.read_write), ("USAGE", &self.read_only)];
-        let grant = |(right, role): (&str, &String)| {
-            if_exists(role, &format!("GRANT {right} ON SCHEMA {schema} TO {}", identifier(role)))
+        let owner = identifier(&self.owner);
+        let revoke = |role: &str| {
+            let quoted = identifier(role);
+            let mut statements = vec![format!("REVOKE ALL ON SCHEMA {schema} FROM {quoted}")];
+            statements.extend(
+                ["TABLES", "SEQUENCES", "ROUTINES"]
+                    .map(|things| format!("REVOKE ALL ON ALL {things} IN SCHEMA {schema} FROM {quoted}")),
+            );
+            for things in ["TABLES", "SEQUENCES"] {
+                statements.extend(by_default(&schema, &owner, &format!("REVOKE ALL ON {things} FROM {quoted}")));
+            }
+            if_exists(role, &statements.join("; "))
         };
-        rights.into_iter().map(grant).collect()
+        self.all().into_iter().map(revoke).collect()
     }
 
     /// Statements that take every right in the schema back and remove the roles, while the schema stays.
     pub fn withdraw(&self, namespace: &Namespace) -> Vec<String> {
-        let schema = identifier(namespace.as_str());
-        let revoke = |role: &str| {
-            let quoted = identifier(role);
-            let all = ["TABLES", "SEQUENCES"].map(|things| {
-                format!(
-                    "REVOKE ALL ON ALL {things} IN SCHEMA {schema} FROM {quoted}; \
-                     ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} REVOKE ALL ON {things} FROM {quoted}"
-                )
-            });
-            if_exists(role, &format!("{}; REVOKE ALL ON SCHEMA {schema} FROM {quoted}", all.join("; ")))
-        };
-        self.all().into_iter().map(revoke).chain(self.drop()).collect()
+        self.lock_out(namespace).into_iter().chain(self.drop()).collect()
     }
 
     /// Statements that remove the roles once the schema is gone. A role that somebody gave rights elsewhere stays.
@@ -190,6 +203,17 @@ pub async fn admit(
         statements.extend(roles.lock_out(namespace));
     }
     database.execute(namespace, &statements).await
+}
+
+/// A default privilege of what fixtool's user makes, and of what the owner's members make in its name where fixtool's
+/// user may say so.
+fn by_default(schema: &str, owner: &str, privilege: &str) -> [String; 2] {
+    let of = |role: &str| format!("ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA {schema} {privilege}");
+    let body = format!(
+        "BEGIN {}; EXCEPTION WHEN insufficient_privilege OR undefined_object OR invalid_schema_name THEN NULL; END",
+        of(owner)
+    );
+    [of("CURRENT_USER"), format!("DO {}", literal(&body))]
 }
 
 /// Statements about a role that are left out where it does not exist.

@@ -10,16 +10,24 @@ use crate::operations::tenant::suspend::{Request, Suspend};
 const EXAMPLES: &str = "Examples:
   fixtool tenant suspend acme
   fixtool tenant suspend acme --dry-run
+  fixtool tenant suspend acme --keep-sessions --yes
   fixtool tenant suspend --label region=eu --yes
 ";
 
-/// Refuse writes to tenants, and lock the members of their database roles out
+/// Refuse writes to tenants, and lock everybody out of their schemas
+///
+/// On PostgreSQL all rights on the schema, its tables, sequences and functions are taken, those of other roles and of
+/// PUBLIC too, and sessions of the members of the tenant's roles are ended. 'tenant resume' gives back what was there.
+/// SQLite knows no rights: fixtool refuses to write, and a program that opens the file still can.
 #[derive(Debug, clap::Args)]
 #[command(before_long_help = EXAMPLES)]
 pub struct Args {
     /// Ids, or patterns such as 'acme-*'
     #[arg(value_name = "ID")]
     ids: Vec<String>,
+    /// Let open sessions of the members of its roles go on, without rights; they are ended otherwise
+    #[arg(long)]
+    keep_sessions: bool,
     #[command(flatten)]
     selection: SelectionFlags,
     #[command(flatten)]
@@ -30,8 +38,8 @@ pub struct Args {
 
 impl Rebuild for Suspend {
     fn rebuild(request: Request, target: Target) -> Self {
-        let id = target.name.parse().unwrap_or(request.id);
-        Self::new(Request { id }, &target.site)
+        let id = target.name.parse().unwrap_or_else(|_| request.id.clone());
+        Self::new(Request { id, ..request }, &target.site)
     }
 }
 
@@ -43,7 +51,8 @@ pub async fn run(args: Args, session: &Session) -> CommandResult {
     let flags = RunFlags { plan: args.plan, fleet: args.fleet, target_named };
     run::operation(session, &flags, async |site| {
         let tenants = session.tenants(&selection).await?;
-        Ok(tenants.into_iter().map(|tenant| Suspend::new(Request { id: tenant.id }, site.site_id())).collect())
+        let suspend = |id| Suspend::new(Request { id, keep_sessions: args.keep_sessions }, site.site_id());
+        Ok(tenants.into_iter().map(|tenant| suspend(tenant.id)).collect())
     })
     .await
 }

@@ -15,5 +15,6 @@ pub mod run_identity;
 pub mod run_step;
 pub mod site;
 pub mod source_mark;
+pub mod suspension;
 pub mod tenant;
 pub mod tenant_incarnation;

@@ -18,6 +18,10 @@ pub(super) async fn perform(action: &Action, site: &SiteWriter, step: &StepConte
         }
         Action::RenameTenant { from, to, to_namespace, .. } => {
             if site.catalog().tenant(from).await?.is_some() {
+                let run = step.undoes.as_ref().map_or(step.run.as_str(), |(run, _)| run);
+                if !site.catalog().means(run, from).await? {
+                    return Err(RenameError::Another { id: from.clone() });
+                }
                 site.catalog().rename_tenant(from, to, to_namespace).await?;
             }
             outcome.notes.extend(site.cache().invalidate(from).await.note());

@@ -26,6 +26,16 @@ pub enum RenameError {
         /// The id.
         to: TenantId,
     },
+    /// Another tenant has the name by now.
+    #[error("'{id}' is another tenant than the one that was renamed: that one was dropped, and this one made since")]
+    #[diagnostic(
+        code(fixtool::tenant::rename::another),
+        help("rename this one with 'fixtool tenant rename' if that is meant")
+    )]
+    Another {
+        /// The id.
+        id: TenantId,
+    },
     /// Something is where the namespace is to go.
     #[error("'{namespace}' exists and belongs to no registered tenant")]
     #[diagnostic(code(fixtool::tenant::rename::occupied), help("choose another id, or remove what is there"))]

@@ -8,7 +8,7 @@ use crate::operations::tenant::status;
 pub(super) fn decide(seen: &Snapshot) -> Result<Draft<Action>, ResumeError> {
     let (id, there) = (seen.tenant.id.clone(), seen.tenant.status);
     match there {
-        TenantStatus::Suspended => Ok(Draft::of(status::steps(seen, TenantStatus::Active))),
+        TenantStatus::Suspended => Ok(Draft::of(status::steps(seen, TenantStatus::Active, false))),
         TenantStatus::Active => {
             Ok(Draft { steps: Vec::new(), notes: vec![format!("tenant '{id}' is {there} already: nothing to do")] })
         }

@@ -19,6 +19,9 @@ use crate::model::TenantId;
 pub struct Request {
     /// The tenant.
     pub id: TenantId,
+    /// Whether open sessions of the members of its roles go on, without rights.
+    #[serde(default)]
+    pub keep_sessions: bool,
 }
 
 /// The operation.
@@ -58,7 +61,7 @@ impl Operation for Suspend {
     }
 
     fn decide(&self, snapshot: &Snapshot) -> Result<Draft<Action>, SuspendError> {
-        plan::decide(snapshot)
+        plan::decide(&self.request, snapshot)
     }
 
     async fn perform(&self, action: &Action, writer: &SiteWriter, step: &StepContext) -> Result<Outcome, SuspendError> {
