@@ -10,6 +10,7 @@
 //! | `tenants` | the registry |
 //! | [`ledger`] | the operation log: [`Ledger`](crate::engine::Ledger) |
 //! | [`chain`], `compare`, `seal` | the audit trail below it: hashing, proving and signing |
+//! | `erasure` | what runs say of people, and how it goes |
 //! | `incarnations` | which tenant of a name a run means |
 //! | `leases`, `processes` | [`Leases`](crate::engine::Leases), and whether a holder lives |
 //! | [`credentials`] | sealed secrets |
@@ -26,6 +27,7 @@ pub mod migrations;
 mod appender;
 mod compare;
 mod connect;
+mod erasure;
 mod identity;
 mod incarnations;
 mod leases;

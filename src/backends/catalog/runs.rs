@@ -8,6 +8,7 @@ use sea_orm::{QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
 use super::chain::sealed;
+use super::erasure::{erase, salt};
 use super::entity::{run, run_identity, run_step};
 use super::{Catalog, CatalogError, chain, incarnations};
 use crate::engine::{Outcome, RunFilter, RunRecord, RunStart, RunStatus, RunSummary, StepRecord, clock};
@@ -152,7 +153,7 @@ impl Change {
     }
 }
 
-fn known(run: &str, rows: u64) -> Result<(), CatalogError> {
+pub(super) fn known(run: &str, rows: u64) -> Result<(), CatalogError> {
     if rows == 0 { Err(CatalogError::Missing(format!("run {run}"))) } else { Ok(()) }
 }
 
@@ -218,30 +219,6 @@ async fn step_finished(
     known(&format!("{run} with step {step}"), finished.exec(transaction).await?.rows_affected)?;
     let salt = salt(transaction, run).await?;
     Ok(json!({ "step": step, "outcome": sealed(salt.as_deref(), &json!(outcome)) }))
-}
-
-/// Under what the trail holds what a run says of people; `None` for one of an earlier fixtool, whose entries hold it
-/// as it is.
-async fn salt(transaction: &DatabaseTransaction, run: &str) -> Result<Option<String>, CatalogError> {
-    Ok(run_identity::Entity::find_by_id(run).one(transaction).await?.map(|row| row.salt))
-}
-
-async fn erase(transaction: &DatabaseTransaction, run: &str) -> Result<Value, CatalogError> {
-    let gone = run::Entity::update_many()
-        .col_expr(run::Column::Plan, Expr::value("null"))
-        .col_expr(run::Column::FailureMessage, Expr::value(Option::<String>::None))
-        .filter(run::Column::Run.eq(run));
-    known(run, gone.exec(transaction).await?.rows_affected)?;
-    let steps = run_step::Entity::update_many()
-        .col_expr(run_step::Column::Label, Expr::value(""))
-        .col_expr(run_step::Column::Outcome, Expr::value(Option::<String>::None))
-        .filter(run_step::Column::Run.eq(run));
-    steps.exec(transaction).await?;
-    let salt = run_identity::Entity::update_many()
-        .col_expr(run_identity::Column::Salt, Expr::value(""))
-        .filter(run_identity::Column::Run.eq(run));
-    salt.exec(transaction).await?;
-    Ok(json!({}))
 }
 
 async fn end(transaction: &DatabaseTransaction, run: &str, status: RunStatus, at: &str) -> Result<Value, CatalogError> {
@@ -328,12 +305,6 @@ fn summary(row: run::Model) -> Result<RunSummary, CatalogError> {
 }
 
 impl Catalog {
-    /// Takes away what a run says of people: its plan, its labels, results and messages, with the salt of their digests.
-    /// The trail stays whole, and says that it was done.
-    pub async fn erase_run(&self, run: &str) -> Result<(), CatalogError> {
-        self.appender()?.append(Change::Erased { run: run.to_owned() }).await
-    }
-
     /// Runs, the newest first. Their plans may be large and are not read.
     pub(super) async fn list_runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, CatalogError> {
         let Some(read) = self.read().await? else { return Ok(Vec::new()) };
