@@ -19,8 +19,8 @@ pub enum CalendarFault {
     /// It has digits other than zero beyond the microsecond.
     #[error("it is finer than a microsecond")]
     TooFine,
-    /// It lies outside the years 0001 to 9999.
-    #[error("it lies outside the years 0001 to 9999")]
+    /// It lies outside the years that both engines hold.
+    #[error("it lies outside the years 4713 BC to 294246 (a day: to 5874897)")]
     Range,
 }
 
@@ -68,60 +68,121 @@ fn number(bytes: &[u8], from: usize, digits: usize) -> Option<i64> {
     text.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
 }
 
-fn day(bytes: &[u8], form: &'static str) -> Result<i64, CalendarFault> {
+/// A text without ` BC` at its end, and whether it was there.
+fn era(text: &str) -> (&[u8], bool) {
+    text.strip_suffix(" BC").map_or((text.as_bytes(), false), |rest| (rest.as_bytes(), true))
+}
+
+/// The day at the begin of a text, and the place after it. Years have four digits, later ones as many as they need.
+fn day((bytes, before_christ): (&[u8], bool), form: &'static str) -> Result<(i64, usize), CalendarFault> {
     let wrong = CalendarFault::Form(form);
-    let year = number(bytes, 0, 4).ok_or(wrong)?;
-    let month = number(bytes, 5, 2).ok_or(wrong)?;
-    let day = number(bytes, 8, 2).ok_or(wrong)?;
-    if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
+    let digits = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+    if !(4..=7).contains(&digits) || (digits > 4 && bytes.first() == Some(&b'0')) {
+        return Err(wrong);
+    }
+    let year = number(bytes, 0, digits).ok_or(wrong)?;
+    let month = number(bytes, digits + 1, 2).ok_or(wrong)?;
+    let day = number(bytes, digits + 4, 2).ok_or(wrong)?;
+    if bytes.get(digits) != Some(&b'-') || bytes.get(digits + 3) != Some(&b'-') {
         return Err(wrong);
     }
     if year == 0 {
         return Err(CalendarFault::Range);
     }
+    let year = if before_christ { 1 - year } else { year };
     if !(1..=12).contains(&month) || !(1..=days_in_month(year, month)).contains(&day) {
         return Err(CalendarFault::NoSuch("day"));
     }
-    Ok(days_from_civil(year, month, day))
+    Ok((days_from_civil(year, month, day), digits + 6))
 }
 
-/// Days since 1970-01-01 of a day written as [`DATE_FORM`].
+/// The first day that both engines hold: 4714-11-24 BC, where Julian days begin.
+const MIN_DAY: i64 = -2_440_588;
+/// The last day: 5874897-12-31.
+const MAX_DAY: i64 = 2_145_042_905;
+
+/// Days since 1970-01-01 of a day written as [`DATE_FORM`], with more digits of the year where it needs them and
+/// ` BC` behind a day before the year 1; `infinity` and `-infinity` are the largest and the smallest number.
 ///
 /// # Errors
 /// If the text has another form, or the day does not exist.
 pub fn parse_date(text: &str) -> Result<i32, CalendarFault> {
-    if text.len() != 10 {
+    match text {
+        "infinity" => return Ok(i32::MAX),
+        "-infinity" => return Ok(i32::MIN),
+        _ => {}
+    }
+    let (bytes, before_christ) = era(text);
+    let (days, end) = day((bytes, before_christ), DATE_FORM)?;
+    if end != bytes.len() {
         return Err(CalendarFault::Form(DATE_FORM));
     }
-    let days = day(text.as_bytes(), DATE_FORM)?;
+    if !(MIN_DAY..=MAX_DAY).contains(&days) {
+        return Err(CalendarFault::Range);
+    }
     i32::try_from(days).map_err(|_| CalendarFault::Range)
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z of an instant in the form of RFC 3339, or in the form
 /// in which PostgreSQL prints it: a blank for the `T`, seconds optional, the zone as `+00`,
-/// `+0530` or `+05:30`.
+/// `+0530` or `+05:30`, ` BC` behind it. `infinity` and `-infinity` are the largest and the smallest number.
 ///
 /// # Errors
 /// If the text has another form, no zone, an impossible day or time, or is finer than a
 /// microsecond.
 pub fn parse_timestamp(text: &str) -> Result<i64, CalendarFault> {
-    let wrong = CalendarFault::Form(TIMESTAMP_FORM);
-    let bytes = text.as_bytes();
-    let days = day(bytes, TIMESTAMP_FORM)?;
-    if !matches!(bytes.get(10), Some(b'T' | b't' | b' ')) {
-        return Err(if bytes.len() == 10 { CalendarFault::NoZone } else { wrong });
+    let Moment { days, micros, offset } = match moment(text)? {
+        Err(endless) => return Ok(endless),
+        Ok(moment) => moment,
+    };
+    instant(days, micros - offset.ok_or(CalendarFault::NoZone)? * 60_000_000)
+}
+
+/// The same of a time without a zone, as if it were UTC; `None` if the text names one.
+///
+/// # Errors
+/// As [`parse_timestamp`].
+pub fn parse_local(text: &str) -> Result<Option<i64>, CalendarFault> {
+    match moment(text)? {
+        Err(endless) => Ok(Some(endless)),
+        Ok(Moment { offset: Some(_), .. }) => Ok(None),
+        Ok(Moment { days, micros, .. }) if text.len() > 10 => instant(days, micros).map(Some),
+        Ok(_) => Err(CalendarFault::Form(TIMESTAMP_FORM)),
     }
-    let hour = number(bytes, 11, 2).ok_or(wrong)?;
-    let minute = number(bytes, 14, 2).ok_or(wrong)?;
-    if bytes.get(13) != Some(&b':') {
+}
+
+/// What a text says before its zone is applied.
+struct Moment {
+    days: i64,
+    micros: i64,
+    /// Minutes east of UTC, if the text says.
+    offset: Option<i64>,
+}
+
+/// The error inside is an endless moment.
+fn moment(text: &str) -> Result<Result<Moment, i64>, CalendarFault> {
+    match text {
+        "infinity" => return Ok(Err(i64::MAX)),
+        "-infinity" => return Ok(Err(i64::MIN)),
+        _ => {}
+    }
+    let wrong = CalendarFault::Form(TIMESTAMP_FORM);
+    let (bytes, before_christ) = era(text);
+    let (days, start) = day((bytes, before_christ), TIMESTAMP_FORM)?;
+    if !matches!(bytes.get(start), Some(b'T' | b't' | b' ')) {
+        return if bytes.len() == start { Ok(Ok(Moment { days, micros: 0, offset: None })) } else { Err(wrong) };
+    }
+    let hour = number(bytes, start + 1, 2).ok_or(wrong)?;
+    let minute = number(bytes, start + 4, 2).ok_or(wrong)?;
+    if bytes.get(start + 3) != Some(&b':') {
         return Err(wrong);
     }
-    let mut at = 16;
+    let mut at = start + 6;
     let mut second = 0;
     let mut micros = 0;
     if bytes.get(at) == Some(&b':') {
-        second = number(bytes, 17, 2).ok_or(wrong)?;
-        at = 19;
+        second = number(bytes, at + 1, 2).ok_or(wrong)?;
+        at += 3;
         if bytes.get(at) == Some(&b'.') {
             (micros, at) = fraction(bytes, at + 1)?;
         }
@@ -130,14 +191,14 @@ pub fn parse_timestamp(text: &str) -> Result<i64, CalendarFault> {
         return Err(CalendarFault::NoSuch("time of day"));
     }
     let offset = zone(bytes.get(at..).unwrap_or_default())?;
-    let instant = days * DAY + ((hour * 60 + minute - offset) * 60 + second) * 1_000_000 + micros;
-    if (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&instant) { Ok(instant) } else { Err(CalendarFault::Range) }
+    Ok(Ok(Moment { days, micros: ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros, offset }))
 }
 
-/// 0001-01-01T00:00:00Z.
-const MIN_TIMESTAMP: i64 = -719_162 * DAY;
-/// 9999-12-31T23:59:59.999999Z.
-const MAX_TIMESTAMP: i64 = 2_932_897 * DAY - 1;
+/// One number for a day and microseconds of it; the two outermost numbers mean infinity.
+fn instant(days: i64, micros: i64) -> Result<i64, CalendarFault> {
+    let instant = days.checked_mul(DAY).and_then(|day| day.checked_add(micros)).ok_or(CalendarFault::Range)?;
+    if (MIN_DAY * DAY..i64::MAX).contains(&instant) { Ok(instant) } else { Err(CalendarFault::Range) }
+}
 
 /// The microseconds of a fraction of a second, and the place after it.
 fn fraction(bytes: &[u8], from: usize) -> Result<(i64, usize), CalendarFault> {
@@ -162,12 +223,12 @@ fn fraction(bytes: &[u8], from: usize) -> Result<(i64, usize), CalendarFault> {
     Ok((micros, from + count))
 }
 
-/// Minutes east of UTC.
-fn zone(text: &[u8]) -> Result<i64, CalendarFault> {
+/// Minutes east of UTC; `None` if nothing is said.
+fn zone(text: &[u8]) -> Result<Option<i64>, CalendarFault> {
     let wrong = CalendarFault::Form(TIMESTAMP_FORM);
     let (sign, rest) = match text {
-        [] => return Err(CalendarFault::NoZone),
-        [b'Z' | b'z'] => return Ok(0),
+        [] => return Ok(None),
+        [b'Z' | b'z'] => return Ok(Some(0)),
         [b'+', rest @ ..] => (1, rest),
         [b'-', rest @ ..] => (-1, rest),
         _ => return Err(wrong),
@@ -182,7 +243,7 @@ fn zone(text: &[u8]) -> Result<i64, CalendarFault> {
     if hours > 15 || minutes > 59 {
         return Err(CalendarFault::NoSuch("time zone"));
     }
-    Ok(sign * (hours * 60 + minutes))
+    Ok(Some(sign * (hours * 60 + minutes)))
 }
 
 /// Appends a number with leading zeros.
@@ -193,24 +254,32 @@ fn push_padded(number: i64, digits: u32, into: &mut String) {
     }
 }
 
-/// Appends a day as [`DATE_FORM`]; years outside 0 to 9999 take a sign, as in ISO 8601.
+/// Appends a day as [`parse_date`] reads it.
 pub fn push_date(days: i32, into: &mut String) {
-    let (year, month, day) = civil_from_days(i64::from(days));
-    if !(0..=9999).contains(&year) {
-        into.push(if year < 0 { '-' } else { '+' });
+    if push_endless((days == i32::MAX, days == i32::MIN), into) {
+        return;
     }
-    push_padded(year.abs(), if (-9999..=9999).contains(&year) { 4 } else { 7 }, into);
-    into.push('-');
-    push_padded(month, 2, into);
-    into.push('-');
-    push_padded(day, 2, into);
+    let before_christ = push_day(i64::from(days), into);
+    push_era(before_christ, into);
 }
 
-/// Appends an instant as [`TIMESTAMP_FORM`]: UTC, always with six digits of a second.
+/// Appends an instant as [`TIMESTAMP_FORM`], UTC, always with six digits of a second; or as the other forms that
+/// [`parse_timestamp`] reads, where the year is none of 1 to 9999.
 pub fn push_timestamp(micros: i64, into: &mut String) {
-    let days = micros.div_euclid(DAY);
+    push_moment(micros, "Z", into);
+}
+
+/// Appends a time without a zone as [`parse_local`] reads it.
+pub fn push_local(micros: i64, into: &mut String) {
+    push_moment(micros, "", into);
+}
+
+fn push_moment(micros: i64, zone: &str, into: &mut String) {
+    if push_endless((micros == i64::MAX, micros == i64::MIN), into) {
+        return;
+    }
+    let before_christ = push_day(micros.div_euclid(DAY), into);
     let rest = micros.rem_euclid(DAY);
-    push_date(i32::try_from(days).unwrap_or(i32::MAX), into);
     into.push('T');
     push_padded(rest / 3_600_000_000, 2, into);
     into.push(':');
@@ -219,7 +288,34 @@ pub fn push_timestamp(micros: i64, into: &mut String) {
     push_padded(rest / 1_000_000 % 60, 2, into);
     into.push('.');
     push_padded(rest % 1_000_000, 6, into);
-    into.push('Z');
+    into.push_str(zone);
+    push_era(before_christ, into);
+}
+
+/// Appends what has no place in the calendar, if it is the last or the first of all.
+fn push_endless((last, first): (bool, bool), into: &mut String) -> bool {
+    if last || first {
+        into.push_str(if last { "infinity" } else { "-infinity" });
+    }
+    last || first
+}
+
+/// Appends year, month and day; whether they are before the year 1.
+fn push_day(days: i64, into: &mut String) -> bool {
+    let (year, month, day) = civil_from_days(days);
+    let shown = if year > 0 { year } else { 1 - year };
+    push_padded(shown, shown.checked_ilog10().map_or(4, |digits| (digits + 1).max(4)), into);
+    into.push('-');
+    push_padded(month, 2, into);
+    into.push('-');
+    push_padded(day, 2, into);
+    year <= 0
+}
+
+fn push_era(before_christ: bool, into: &mut String) {
+    if before_christ {
+        into.push_str(" BC");
+    }
 }
 
 #[cfg(test)]
@@ -245,6 +341,11 @@ mod tests {
             ("2024-02-29T12:00:00.123456000Z", "2024-02-29T12:00:00.123456Z"),
             ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
             ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
+            ("0001-01-01T00:00:00+01", "0001-12-31T23:00:00.000000Z BC"),
+            ("0044-03-15 12:00:00+00 BC", "0044-03-15T12:00:00.000000Z BC"),
+            ("294246-12-31 23:59:59.999999+00", "294246-12-31T23:59:59.999999Z"),
+            ("infinity", "infinity"),
+            ("-infinity", "-infinity"),
         ] {
             assert_eq!(parse_timestamp(text).map(written), Ok(same.to_owned()), "{text}");
         }
@@ -263,8 +364,21 @@ mod tests {
             ("2026-01-01T00:00:00+99", NoSuch("time zone")),
             ("2026-01-01T00:00:00.0000001Z", TooFine),
             ("0000-01-01T00:00:00Z", Range),
-            ("0001-01-01T00:00:00+01", Range),
-            ("9999-12-31T23:59:59-01", Range),
+            ("4714-11-23T23:59:59Z BC", Range),
+            ("0000-01-01T00:00:00Z BC", Range),
+            ("294276-12-31T23:59:59Z", Range),
+            ("9999999-12-31T23:59:59Z", Range),
+            ("2026-01-01T00:00:60Z", NoSuch("time of day")),
+            ("2026-01-01T00:00:00+-5", Form(TIMESTAMP_FORM)),
+            ("2026-01-01T00:00:00-5", Form(TIMESTAMP_FORM)),
+            ("2026-01-01T00:00:00Z ", Form(TIMESTAMP_FORM)),
+            (" 2026-01-01T00:00:00Z", Form(TIMESTAMP_FORM)),
+            ("2026-01-01T1:00:00Z", Form(TIMESTAMP_FORM)),
+            ("2026-01-01T00:00:00ZBC", Form(TIMESTAMP_FORM)),
+            ("02026-01-01T00:00:00Z", Form(TIMESTAMP_FORM)),
+            ("-2026-01-01T00:00:00Z", Form(TIMESTAMP_FORM)),
+            ("+infinity", Form(TIMESTAMP_FORM)),
+            ("Infinity", Form(TIMESTAMP_FORM)),
             ("23.11.2026 06:30", Form(TIMESTAMP_FORM)),
             ("2026-11-23T06:30:00.Z", Form(TIMESTAMP_FORM)),
             ("2026-11-23T06:30:00 UTC", Form(TIMESTAMP_FORM)),
@@ -276,11 +390,15 @@ mod tests {
         assert_eq!(parse_date("2026-1-1"), Err(Form(DATE_FORM)));
         assert_eq!(parse_date("2026-01-01T00:00:00Z"), Err(Form(DATE_FORM)));
         assert_eq!(parse_date("2023-02-30"), Err(NoSuch("day")));
+        assert_eq!(parse_date("2023-04-31"), Err(NoSuch("day")));
+        assert_eq!(parse_date("5874898-01-01"), Err(Range));
+        assert_eq!(parse_date("2026-01-01 "), Err(Form(DATE_FORM)));
+        assert_eq!(parse_date("26-01-01"), Err(Form(DATE_FORM)));
     }
 
     proptest! {
         #[test]
-        fn instants_come_back_and_agree_with_jiff(micros in MIN_TIMESTAMP..=MAX_TIMESTAMP) {
+        fn instants_come_back_and_agree_with_jiff(micros in -62_135_596_800_000_000_i64..253_402_207_200_000_000) {
             let text = written(micros);
             prop_assert_eq!(parse_timestamp(&text), Ok(micros));
             let theirs: jiff::Timestamp = text.parse().unwrap();
@@ -288,7 +406,16 @@ mod tests {
         }
 
         #[test]
-        fn days_come_back(days in -719_162_i32..2_932_897) {
+        fn every_instant_comes_back(micros in MIN_DAY * DAY..i64::MAX) {
+            prop_assert_eq!(parse_timestamp(&written(micros)), Ok(micros));
+            let mut local = String::new();
+            push_local(micros, &mut local);
+            prop_assert_eq!(parse_local(&local), Ok(Some(micros)));
+            prop_assert_eq!(parse_local(&written(micros)), Ok(None));
+        }
+
+        #[test]
+        fn days_come_back(days in -2_440_588_i32..=2_145_042_905) {
             let mut text = String::new();
             push_date(days, &mut text);
             prop_assert_eq!(parse_date(&text), Ok(days));

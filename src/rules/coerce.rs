@@ -2,6 +2,7 @@
 //! same for every engine. [`conversions::CONVERSIONS`](super::conversions::CONVERSIONS) says in
 //! words what this file does.
 
+use super::clock::{Clock, ClockFault};
 use super::numbers;
 use super::reject::{Reject, shown};
 use crate::model::calendar::{self, TIMESTAMP_FORM};
@@ -14,17 +15,23 @@ pub struct Coercer {
     logical: LogicalType,
     /// Values of personal and secret columns are not shown in reasons.
     private: bool,
+    clock: Clock,
 }
 
 impl Coercer {
     /// For values of this column.
     pub fn for_column(column: &Column) -> Self {
-        Self { logical: column.logical.clone(), private: column.pii.is_some() || column.secret.is_some() }
+        Self { logical: column.logical.clone(), private: column.pii.is_some() || column.secret.is_some(), clock: Clock::default() }
     }
 
     /// For values of a type, whatever the column.
     pub fn for_type(logical: LogicalType) -> Self {
-        Self { logical, private: false }
+        Self { logical, private: false, clock: Clock::default() }
+    }
+
+    /// With what is known about times without a zone.
+    pub(super) fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
     }
 
     /// The value that a field stands for. An absent field is NULL here; defaults are the
@@ -65,7 +72,7 @@ impl Coercer {
             LogicalType::String(most) => limited(text, *most),
             LogicalType::Enum(words) => word(text, words),
             LogicalType::Uuid => uuid(text),
-            LogicalType::Timestamp => calendar::parse_timestamp(text).map(Value::Timestamp).map_err(Fault::from),
+            LogicalType::Timestamp => self.clock.read(text).map(Value::Timestamp),
             LogicalType::Date => calendar::parse_date(text).map(Value::Date).map_err(Fault::from),
             LogicalType::Decimal(precision, scale) => numbers::decimal(text, *precision, *scale),
             LogicalType::BigInt => numbers::bigint(text),
@@ -152,6 +159,8 @@ pub(super) enum Fault {
     Nul,
     /// It is no instant or day.
     Calendar(calendar::CalendarFault),
+    /// Its zone makes it no instant, or two.
+    Clock(ClockFault),
     /// It is no JSON.
     Json(json_text::JsonFault),
 }
@@ -186,8 +195,12 @@ impl Fault {
             Self::Nul => Reject::new("nul", "the text contains the character NUL, which no database text may hold"),
             Self::Calendar(calendar::CalendarFault::NoZone) => Reject::new(
                 "no_time_zone",
-                format!("{value} names no time zone: end it with Z or an offset, as in {TIMESTAMP_FORM}"),
+                format!(
+                    "{value} names no time zone: end it with Z or an offset, as in {TIMESTAMP_FORM}, \
+                     or say which zone is meant with --time-zone"
+                ),
             ),
+            Self::Clock(fault) => Reject::new(fault.code(), format!("{value}: {fault}")),
             Self::Calendar(calendar::CalendarFault::TooFine) => {
                 Reject::new("too_precise", format!("{value} is finer than a microsecond"))
             }

@@ -7,6 +7,7 @@
 mod base64;
 mod check;
 mod check_sql;
+mod clock;
 mod coerce;
 pub mod conversions;
 pub mod expression;
@@ -23,6 +24,7 @@ mod severity;
 
 pub use check::{CheckError, RecordCheck, Violation};
 pub use check_sql::check_sql;
+pub use clock::time_zone;
 pub use coerce::Coercer;
 pub use expression::{Expression, ExpressionError, Scope};
 pub use mapping::{LookupNeed, MappedRecord, Mapping, MappingError, TypeMapping};

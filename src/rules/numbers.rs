@@ -4,7 +4,8 @@ use super::coerce::Fault;
 use crate::model::Value;
 
 const INT_FORM: &str = "digits with an optional minus: no blanks, no plus, no leading zeros, no point";
-const DECIMAL_FORM: &str = "digits with an optional minus and point: no blanks, no exponent, no leading zeros";
+const DECIMAL_FORM: &str =
+    "digits with an optional minus and point, or NaN: no blanks, no exponent, no leading zeros";
 const FLOAT_FORM: &str = "a JSON number, NaN, Infinity or -Infinity";
 
 /// 32-bit.
@@ -36,6 +37,9 @@ fn whole(text: &str, range: &'static str) -> Result<i64, Fault> {
 
 /// Exact and canonical: no zeros at the end of a fraction, no minus zero.
 pub(super) fn decimal(text: &str, precision: u16, scale: u16) -> Result<Value, Fault> {
+    if text == "NaN" {
+        return Ok(Value::Decimal(text.to_owned()));
+    }
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = match digits.split_once('.') {
         Some((_, "")) => return Err(Fault::Form(DECIMAL_FORM)),

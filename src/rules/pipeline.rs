@@ -1,8 +1,10 @@
 //! From the fields of a record to the row of a table.
 
+use jiff::tz::TimeZone;
 use miette::Diagnostic;
 use thiserror::Error;
 
+use super::clock::Clock;
 use super::coerce::Coercer;
 use super::reject::{Reject, shown};
 use crate::model::literal::DefaultValue;
@@ -137,6 +139,15 @@ impl Pipeline {
             Some((_, field)) if matches!(shape, Shape::Fixed(_)) => Err(unknown_field(name, table, field)),
             _ => Ok(pipeline),
         }
+    }
+
+    /// With the zone of times that name none, and the columns that keep times without one.
+    #[must_use]
+    pub fn in_zone(mut self, zone: Option<&TimeZone>, local: &[String]) -> Self {
+        for slot in &mut self.slots {
+            slot.coercer.set_clock(Clock { zone: zone.cloned(), local: local.contains(&slot.column) });
+        }
+        self
     }
 
     /// Columns that the rows carry, in order.

@@ -63,7 +63,8 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
         _ => {}
     }
     let (day, micros) = day_and_micros(text)?;
-    day.checked_mul(DAY)?.checked_add(micros)
+    // The outermost numbers mean infinity and are no instants of the calendar.
+    day.checked_mul(DAY)?.checked_add(micros).filter(|instant| !matches!(*instant, i64::MAX | i64::MIN))
 }
 
 /// The same in microseconds since 2000, as PostgreSQL has it: its last years are out of reach from 1970.
@@ -97,7 +98,7 @@ fn day_and_micros(text: &str) -> Option<(i64, i64)> {
 
 fn time_of_day(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.len() > 6 {
+    if fraction.len() > 6 || text.ends_with('.') {
         return None;
     }
     let micros = match u32::try_from(6 - fraction.len()) {
@@ -107,7 +108,7 @@ fn time_of_day(text: &str) -> Option<i64> {
     let mut parts = whole.splitn(3, ':');
     let (hour, minute) = (number(parts.next()?)?, number(parts.next()?)?);
     let second = parts.next().map_or(Some(0), number)?;
-    let fits = hour <= 24 && minute < 60 && second <= 60;
+    let fits = hour < 24 && minute < 60 && second < 60;
     fits.then_some(((hour * 60 + minute) * 60 + second) * 1_000_000 + micros)
 }
 
@@ -167,7 +168,9 @@ mod tests {
         assert_eq!(parse_timestamp("1970-01-01T05:30:00.5+05:30"), Some(500_000));
         assert_eq!(parse_timestamp("1969-12-31 16:00:00-08"), Some(0));
         assert_eq!(parse_timestamp("infinity"), Some(i64::MAX));
-        for bad in ["", "x", "2026-13-01", "2026-02-29", "2026-01-01 25:00:00", "2026-01-01 1:2:3.1234567", "--1-1-1"] {
+        for bad in ["", "x", "2026-13-01", "2026-02-29", "2026-01-01 25:00:00", "2026-01-01 1:2:3.1234567", "--1-1-1",
+            "2026-01-01 24:00:00", "2026-01-01 23:59:60", "2026-01-01 00:00:00.", "2026-01-01 00:00:00+-5",
+            "294247-01-10 04:00:54.775807+00", "294276-12-31 23:59:59+00"] {
             assert_eq!(parse_timestamp(bad), None, "{bad}");
         }
     }

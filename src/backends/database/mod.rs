@@ -159,6 +159,12 @@ pub trait Reader: Send + Sync {
     /// transaction that can only read. Ends early, without error, when the receiver is dropped.
     async fn query(&self, sql: &str, out: mpsc::Sender<Vec<Row>>) -> Result<u64, DatabaseError>;
 
+    /// Columns of a table that keep times without a zone, which a model calls timestamps all the same. SQLite has
+    /// no such types.
+    async fn local_times(&self, _namespace: &Namespace, _table: &str) -> Result<Vec<String>, DatabaseError> {
+        Ok(Vec::new())
+    }
+
     /// Holds one moment of a tenant open, in which these tables can be read by so many readers at
     /// once; fewer where the connections do not suffice. See [`instant`].
     async fn instant(

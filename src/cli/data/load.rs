@@ -16,7 +16,7 @@ use crate::config::passwords::{Login, of_postgres};
 use crate::engine::Target;
 use crate::formats::{Compression, CsvOptions, Limits, SourceFormat, SourceOptions};
 use crate::model::TenantId;
-use crate::operations::data::load::{Input, Load, LoadError, MaxErrors, Mode, OnError, Request, spool};
+use crate::operations::data::load::{time_zone, Input, Load, LoadError, MaxErrors, Mode, OnError, Request, spool};
 
 const EXAMPLES: &str = "Examples:
   fixtool data load users.csv --tenant acme
@@ -57,11 +57,14 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = compression, hide_short_help = true, help_heading = "Source")]
     compression: Option<Compression>,
     /// Delimiter of CSV
-    #[arg(long, value_name = "CHAR", hide_short_help = true, help_heading = "Source")]
+    #[arg(long, value_name = "CHAR", conflicts_with = "from_database", hide_short_help = true, help_heading = "Source")]
     delimiter: Option<char>,
     /// Text that stands for NULL in CSV and TSV, beside an unquoted empty field
-    #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Source")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "from_database", hide_short_help = true, help_heading = "Source")]
     null_as: Option<String>,
+    /// Zone of times that name none, such as Europe/Berlin; without it they are refused
+    #[arg(long, value_name = "ZONE", value_parser = zone, help_heading = "Source")]
+    time_zone: Option<String>,
     /// Mapping file: rename, cast, default, look-up and more, see docs/loading.md
     #[arg(long, value_name = "FILE", help_heading = "Source")]
     mapping: Option<PathBuf>,
@@ -209,6 +212,7 @@ fn request(args: &Args, session: &Session, sources: &[Input], tenant: TenantId) 
             csv: CsvOptions { delimiter: args.delimiter, null_as: args.null_as.iter().cloned().collect() },
             limits: Limits::default(),
         },
+        time_zone: args.time_zone.clone(),
         mapping: args.mapping.as_ref().map(absolute),
         mode: args.mode.into(),
         conflict: args.on_conflict.into(),
@@ -281,6 +285,10 @@ impl From<OnErrorName> for OnError {
             OnErrorName::Reject => Self::Reject,
         }
     }
+}
+
+fn zone(text: &str) -> Result<String, String> {
+    time_zone(text).map(|_| text.to_owned())
 }
 
 fn format(text: &str) -> Result<SourceFormat, String> {

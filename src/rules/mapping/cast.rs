@@ -1,9 +1,10 @@
 //! Casts: texts in forms that the strict reading refuses.
 
-use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
 
 use super::file::{CastEntry, PlainCast};
+use crate::rules::clock::time_zone;
 use crate::model::calendar;
 
 /// A cast, ready to use. Every cast gives text that the strict reading takes.
@@ -30,11 +31,7 @@ impl Cast {
             CastEntry::Plain(PlainCast::UnixMilliseconds) => Self::Unix(1000),
             CastEntry::Date(cast) => Self::Date(cast.date.clone()),
             CastEntry::Timestamp(cast) => {
-                let zone = cast.zone.as_deref().map(|name| {
-                    TimeZone::get(name)
-                        .map_err(|_| format!("there is no time zone '{name}': write Europe/Berlin or UTC"))
-                });
-                Self::Timestamp(cast.timestamp.clone(), zone.transpose()?)
+                Self::Timestamp(cast.timestamp.clone(), cast.zone.as_deref().map(time_zone).transpose()?)
             }
         })
     }
@@ -55,22 +52,48 @@ impl Cast {
                 Ok(instant(micros))
             }
             Self::Date(format) => {
-                let day = Date::strptime(format, text).map_err(|_| format!("it does not have the form {format}"))?;
+                let day = exactly(format, text)?.to_date().map_err(|_| another_form(format))?;
                 Ok(day.to_string())
             }
             Self::Timestamp(format, None) => {
-                let instant_of = jiff::Timestamp::strptime(format, text);
-                let at = instant_of.map_err(|_| format!("it does not have the form {format} with a zone (%z)"))?;
-                Ok(instant(at.as_microsecond()))
+                let at = exactly(format, text)?.to_timestamp();
+                let at = at.map_err(|_| format!("{} with a zone (%z)", another_form(format)))?;
+                micros_of(at).map(instant)
             }
             Self::Timestamp(format, Some(zone)) => {
-                let local =
-                    DateTime::strptime(format, text).map_err(|_| format!("it does not have the form {format}"))?;
+                let local = exactly(format, text)?.to_datetime().map_err(|_| another_form(format))?;
                 let zoned = zone.to_ambiguous_zoned(local).unambiguous();
                 let zoned = zoned.map_err(|_| "the clock was put forward or back at that moment".to_owned())?;
-                Ok(instant(zoned.timestamp().as_microsecond()))
+                micros_of(zoned.timestamp()).map(instant)
             }
         }
+    }
+}
+
+fn another_form(format: &str) -> String {
+    let years = if format.contains("%Y") { " (%Y is a year of four digits, %y one of two)" } else { "" };
+    format!("it does not have the form {format}{years}")
+}
+
+/// The parts of a text that is to the letter what the format prints: the library alone would take a year of two
+/// digits for one of the first century, second 60 for 59, and blanks and signs where none belong.
+fn exactly(format: &str, text: &str) -> Result<BrokenDownTime, String> {
+    let parts = BrokenDownTime::parse(format, text).map_err(|_| another_form(format))?;
+    let prints = |format: &str| parts.to_string(format).is_ok_and(|printed| printed.eq_ignore_ascii_case(text));
+    // A fraction may end with zeros, which the format prints only when it is told how many digits there are.
+    let with_zeros = |digits: u8| prints(&format.replace("%.f", &format!("%.{digits}f")));
+    if prints(format) || (format.contains("%.f") && (1..=9).any(with_zeros)) {
+        Ok(parts)
+    } else {
+        Err(another_form(format))
+    }
+}
+
+fn micros_of(at: jiff::Timestamp) -> Result<i64, String> {
+    if at.subsec_nanosecond() % 1000 == 0 {
+        Ok(at.as_microsecond())
+    } else {
+        Err("it is finer than a microsecond".to_owned())
     }
 }
 

@@ -8,7 +8,7 @@
 //! constraint would refuse, then one statement inserts and updates what is left.
 
 pub mod copy_binary;
-mod copy_float;
+pub(crate) mod copy_float;
 pub mod copy_lines;
 pub mod copy_text;
 pub(crate) mod parse_text;

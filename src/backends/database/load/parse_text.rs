@@ -117,9 +117,8 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// An array of one dimension: `{a,"b c",NULL}`, with bounds before it or without.
+/// An array of one dimension: `{a,"b c",NULL}`. Bounds before it have no place in a list.
 pub(crate) fn array(text: &str) -> Option<Vec<Option<String>>> {
-    let text = if text.starts_with('[') { text.split_once('=')?.1 } else { text };
     let inner = text.strip_prefix('{')?.strip_suffix('}')?;
     let mut elements = Vec::new();
     let mut rest = inner.chars().peekable();
@@ -174,7 +173,7 @@ mod tests {
         assert_eq!(of("\\x00ff", "bytes"), Some(Value::Bytes(vec![0, 255])));
         assert_eq!(of("t", "bool"), Some(Value::Bool(true)));
         assert_eq!(of("{{a},{b}}", "list(text)"), None);
-        assert_eq!(of("[0:1]={a,b}", "list(text)"), Some(Value::List(vec![Some("a".into()), Some("b".into())])));
+        assert_eq!(of("[0:1]={a,b}", "list(text)"), None);
         assert_eq!(
             of("{NULL,\"NULL\",\"\"}", "list(text)"),
             Some(Value::List(vec![None, Some("NULL".into()), Some(String::new())]))

@@ -155,8 +155,23 @@ impl Reader for Postgres {
     }
 
     async fn query(&self, sql: &str, out: mpsc::Sender<Vec<Row>>) -> Result<u64, DatabaseError> {
-        let types: Vec<LogicalType> = self.columns_of(sql).await?.into_iter().map(|(_, logical)| logical).collect();
-        self.stream_sql(&users_own(), Names::Users, (without_end(sql), &types), &out).await
+        let columns = self.columns_of(sql).await?;
+        self.stream_sql(&users_own(), Names::Users, (without_end(sql), &columns), &out).await
+    }
+
+    async fn local_times(&self, namespace: &Namespace, table: &str) -> Result<Vec<String>, DatabaseError> {
+        let mut transaction = self.begin(namespace).await?;
+        let found = sqlx::query_scalar(
+            "SELECT attname::pg_catalog.text FROM pg_catalog.pg_attribute \
+             WHERE attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid \
+             AND atttypid OPERATOR(pg_catalog.=) 1114::pg_catalog.oid AND NOT attisdropped",
+        )
+        .bind(qualified(namespace, table))
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(translate)?;
+        transaction.rollback().await.map_err(translate)?;
+        Ok(found)
     }
 
     async fn checkpoint(

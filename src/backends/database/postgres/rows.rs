@@ -21,8 +21,8 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// What the names in a query mean.
 pub(super) enum Names {
-    /// One table, named in full.
-    Of(String),
+    /// One table, named in full, and the columns of its key.
+    Of(String, Vec<String>),
     /// What the user who wrote it means.
     Users,
 }
@@ -44,8 +44,8 @@ impl Postgres {
             sql.push_str(" ORDER BY ");
             sql.push_str(&list("", &what.order));
         }
-        let types: Vec<LogicalType> = what.columns.iter().map(|(_, logical)| logical.clone()).collect();
-        self.stream_sql(&what.namespace, Names::Of(qualified(&what.namespace, &what.table)), (&sql, &types), out).await
+        let names = Names::Of(qualified(&what.namespace, &what.table), what.order.clone());
+        self.stream_sql(&what.namespace, names, (&sql, &what.columns), out).await
     }
 
     /// Columns that a query gives, with the logical types nearest to theirs.
@@ -79,7 +79,7 @@ impl Postgres {
             .fetch_one(&mut *transaction)
             .await
             .map_err(translate)?;
-            columns.push((name, described::logical(&type_name, words)));
+            columns.push((name, of_query(described::logical(&type_name, words), oid)));
         }
         run(&mut transaction, "ROLLBACK".to_owned()).await?;
         Ok(columns)
@@ -90,17 +90,23 @@ impl Postgres {
         &self,
         namespace: &Namespace,
         names: Names,
-        (sql, types): (&str, &[LogicalType]),
+        (sql, columns): (&str, &[(String, LogicalType)]),
         out: &mpsc::Sender<Vec<Row>>,
     ) -> Result<u64, DatabaseError> {
         let mut connection = Unfinished(Some(self.acquire(namespace).await?));
         let Some(open) = connection.0.as_mut() else { return Ok(0) };
         run(open, self.begin_sql_for(Access::ReadOnly)).await?;
-        match names {
-            Names::Users => run(open, format!("SET LOCAL search_path = {USERS_PATH}")).await?,
-            Names::Of(table) => hold_tables(open, &[table]).await?,
-        }
-        let copied = copy(open, sql, types, out).await?;
+        let key = match names {
+            Names::Users => {
+                run(open, format!("SET LOCAL search_path = {USERS_PATH}")).await?;
+                Vec::new()
+            }
+            Names::Of(table, key) => {
+                hold_tables(open, &[table]).await?;
+                key
+            }
+        };
+        let copied = copy(open, sql, (columns, &key), out).await?;
         let Some(rows) = copied else { return Ok(0) };
         run(open, "ROLLBACK".to_owned()).await?;
         // All was read and said: the connection is as good as new.
@@ -130,7 +136,7 @@ pub(super) async fn run(connection: &mut PgConnection, sql: String) -> Result<()
 async fn copy(
     connection: &mut PgConnection,
     sql: &str,
-    types: &[LogicalType],
+    (columns, key): (&[(String, LogicalType)], &[String]),
     out: &mpsc::Sender<Vec<Row>>,
 ) -> Result<Option<u64>, DatabaseError> {
     // The line end keeps a comment at the end of the query from taking the rest with it.
@@ -142,7 +148,8 @@ async fn copy(
     while let Some(line) = stream.next().await.transpose().map_err(translate)? {
         bytes += line.len();
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        rows.push(parse_text::row(text, types.iter()).map_err(|what| unreadable(&what))?);
+        let row = parse_text::row(text, columns.iter().map(|(_, logical)| logical));
+        rows.push(row.map_err(|what| unreadable(&what, (total, text), (columns, key)))?);
         total += 1;
         if rows.len() >= CHUNK || bytes >= CHUNK_BYTES {
             bytes = 0;
@@ -163,6 +170,31 @@ pub(super) fn without_end(sql: &str) -> &str {
     sql.trim().trim_end_matches(';').trim_end()
 }
 
-fn unreadable(what: &str) -> DatabaseError {
-    DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, format!("the server sent {what}"))
+/// The oid of `timestamp without time zone`, which never changes.
+const LOCAL_TIME: i64 = 1114;
+
+/// A column of a query by itself says nothing about zones, so times without one stay the texts that they are.
+fn of_query(logical: LogicalType, oid: i64) -> LogicalType {
+    if oid == LOCAL_TIME { LogicalType::Native("timestamp without time zone".to_owned()) } else { logical }
+}
+
+/// A row that cannot be told in the values of its types: where it is, and the column at fault.
+fn unreadable(
+    what: &str,
+    (before, line): (u64, &[u8]),
+    (columns, key): (&[(String, LogicalType)], &[String]),
+) -> DatabaseError {
+    let fields: Vec<&[u8]> = line.split(|byte| *byte == b'\t').collect();
+    let one = |(field, (_, logical)): (&&[u8], &(String, LogicalType))| {
+        **field != *b"\\N" && parse_text::row(field, std::iter::once(logical)).is_err()
+    };
+    let wrong = fields.iter().zip(columns).find(|pair| one(*pair)).map(|(_, (name, _))| format!(" in the column '{name}'"));
+    let of_key = |name: &String| {
+        let field = fields.get(columns.iter().position(|(column, _)| column == name)?)?;
+        Some(format!("{name} = {}", String::from_utf8_lossy(field)))
+    };
+    let place: Vec<String> = key.iter().filter_map(of_key).collect();
+    let place = if place.is_empty() { String::new() } else { format!(" ({})", place.join(", ")) };
+    let message = format!("row {}{place}: the server sent {what}{}", before + 1, wrong.unwrap_or_default());
+    DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, message)
 }

@@ -47,7 +47,10 @@ pub(super) async fn stream(
     let mut found = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(connection);
     let (mut rows, mut total) = (Vec::new(), 0_u64);
     while let Some(row) = found.try_next().await.map_err(translate)? {
-        rows.push(read(&row, columns, odd)?);
+        let at = |error: DatabaseError| {
+            DatabaseError::new(Engine::Sqlite, error.kind, format!("row {}: {}", total + 1, error.message))
+        };
+        rows.push(read(&row, columns, odd).map_err(at)?);
         total += 1;
         if rows.len() >= CHUNK && out.send(std::mem::take(&mut rows)).await.is_err() {
             return Ok(None);
@@ -102,7 +105,11 @@ pub(super) async fn columns_of(
             ("NULL", Stored::Real(_)) => LogicalType::Float,
             ("NULL", Stored::Blob(_)) => LogicalType::Bytes,
             ("NULL", _) => LogicalType::Text,
-            (other, _) => of_sqlite(other, None),
+            // A declared type promises nothing about zones, so times stay the texts that they are.
+            (other, _) => match of_sqlite(other, None) {
+                LogicalType::Timestamp => LogicalType::Text,
+                logical => logical,
+            },
         };
         columns.push((column.name().to_owned(), logical));
     }

@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, TypeInfo, ValueRef};
 
 use crate::backends::database::calendar::{parse_date, parse_timestamp};
+use crate::backends::database::load::copy_float;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::literal::canonical_decimal;
 use crate::model::{Engine, LogicalType, Value};
@@ -54,9 +55,7 @@ impl Stored {
                 "false" | "f" => Value::Bool(false),
                 _ => return None,
             },
-            (LogicalType::Decimal(_, scale), Self::Real(of)) => {
-                Value::Decimal(canonical_decimal(&format!("{of:.*}", usize::from(*scale)))?)
-            }
+            (LogicalType::Decimal(_, scale), Self::Real(of)) => Value::Decimal(exact_decimal(of, *scale)?),
             (LogicalType::Decimal(..), Self::Integer(of)) => Value::Decimal(of.to_string()),
             (LogicalType::Decimal(..), Self::Text(text)) => {
                 Value::Decimal(canonical_decimal(&text).or_else(|| is_special(&text).then_some(text))?)
@@ -80,6 +79,7 @@ impl Stored {
     pub(super) fn plain(self) -> Option<String> {
         match self {
             Self::Integer(of) => Some(of.to_string()),
+            Self::Real(of) if !of.is_finite() => Some(copy_float::float(of)),
             Self::Real(of) => Some(of.to_string()),
             Self::Text(text) => Some(text),
             Self::Null | Self::Blob(_) => None,
@@ -104,6 +104,13 @@ fn not_unicode() -> DatabaseError {
 
 fn is_special(text: &str) -> bool {
     matches!(text, "NaN" | "Infinity" | "-Infinity")
+}
+
+/// The shortest digits that are this number, if the scale has room for them.
+fn exact_decimal(of: f64, scale: u16) -> Option<String> {
+    let text = canonical_decimal(&of.to_string())?;
+    let fraction = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    (fraction <= usize::from(scale)).then_some(text)
 }
 
 /// Other programs store a day with a time of zero.
@@ -134,6 +141,9 @@ mod tests {
             (Stored::Blob(vec![0; 3]), "uuid", None),
             (Stored::Integer(2), "bool", None),
             (Stored::Real(1.1), "decimal(3,2)", Some(Value::Decimal("1.1".into()))),
+            (Stored::Real(1.005), "decimal(3,2)", None),
+            (Stored::Real(f64::INFINITY), "decimal(3,2)", None),
+            (Stored::Real(f64::INFINITY), "text", Some(Value::Text("Infinity".into()))),
             (text("12345678901234567890.10"), "decimal(30,2)", Some(Value::Decimal("12345678901234567890.1".into()))),
             (text("NaN"), "float", Some(Value::Float(f64::NAN))),
             (Stored::Integer(i64::MAX), "float", None),

@@ -61,6 +61,16 @@ pub enum ExportError {
         source: std::io::Error,
     },
 
+    /// A value that the format cannot say.
+    #[error("'{table}', {reason}")]
+    #[diagnostic(code(fixtool::data::export::not_sayable), help("export the table with --format csv, or correct the row"))]
+    NotSayable {
+        /// The table.
+        table: String,
+        /// The row, the column, and what is the matter.
+        reason: String,
+    },
+
     /// Standard output takes one data type of one tenant.
     #[error("standard output takes exactly one data type of one tenant")]
     #[diagnostic(
@@ -85,7 +95,7 @@ impl Failure for ExportError {
             Self::Database(error) => database_failure(error),
             Self::Format(_) | Self::UnknownDataType { .. } | Self::One => FailureKind::Usage,
             Self::Exists { .. } => FailureKind::Refused,
-            Self::Unwritable { .. } => FailureKind::Failed,
+            Self::Unwritable { .. } | Self::NotSayable { .. } => FailureKind::Failed,
             Self::Bug { .. } => FailureKind::Bug,
         }
     }

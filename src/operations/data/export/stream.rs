@@ -1,6 +1,6 @@
 //! Rows on their way from the database into any output, masked if that is wished.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ use super::error::ExportError;
 use crate::backends::database::{Reader, Select};
 use crate::engine::StepContext;
 use crate::formats::{Compression, RecordWriter, SourceFormat};
+use crate::model::calendar::push_local;
 use crate::model::mask::Masker;
-use crate::model::{Column, Namespace, Row, Table};
+use crate::model::{Column, Namespace, Row, Table, Value};
 
 /// Chunks of rows between database and output.
 const CHUNKS_IN_FLIGHT: usize = 4;
@@ -40,6 +41,17 @@ impl Export {
         self.definition.columns.iter().filter(|(_, column)| kept(column)).collect()
     }
 
+    fn cells(&self, columns: &[(&String, &Column)], local: &[String]) -> Cells {
+        let place = |name: &String| columns.iter().position(|(column, _)| *column == name);
+        Cells {
+            masker: self.masker.clone(),
+            masks: columns.iter().map(|(_, column)| Masker::hides(column).then(|| (*column).clone())).collect(),
+            local: local.iter().filter_map(place).collect(),
+            key: self.definition.primary_key.iter().filter_map(place).collect(),
+            json: matches!(self.format, SourceFormat::JsonArray | SourceFormat::Ndjson),
+        }
+    }
+
     /// Writes every row, in the order of the primary key, and gives the output back.
     ///
     /// # Errors
@@ -58,41 +70,85 @@ impl Export {
             order: self.definition.primary_key.clone(),
         };
         let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
-        let masks: Vec<Option<Column>> =
-            columns.iter().map(|(_, column)| Masker::hides(column).then(|| (*column).clone())).collect();
         let names: Vec<String> = columns.iter().map(|(name, _)| (*name).clone()).collect();
-        let (format, compression, masker) = (self.format, self.compression, self.masker.clone());
+        let (format, compression) = (self.format, self.compression);
+        let cells = self.cells(&columns, &database.local_times(&self.namespace, &self.table).await?);
         let context = context.cloned();
         let writing = tokio::task::spawn_blocking(move || {
             let mut writer = RecordWriter::begin(out, format, compression, &names)?;
-            write_all(receiver, &mut writer, (masker.as_ref(), &masks), context.as_ref())?;
+            write_all(receiver, &mut writer, (&cells, &names), context.as_ref())?;
             writer.finish()
         });
         let selected = database.select(&what, sender).await;
         let written = writing.await.map_err(|e| ExportError::Bug { message: e.to_string() })?;
         // A failed output ends the selection early and without error, so it is told first.
-        let written = written.map_err(|source| ExportError::Unwritable { path: name.to_owned(), source })?;
+        let written = written.map_err(|source| match source.kind() {
+            ErrorKind::InvalidData => ExportError::NotSayable { table: self.table.clone(), reason: source.to_string() },
+            _ => ExportError::Unwritable { path: name.to_owned(), source },
+        })?;
         selected?;
         Ok(written)
+    }
+}
+
+/// What happens to the cells of a row before they are written.
+struct Cells {
+    masker: Option<Masker>,
+    masks: Vec<Option<Column>>,
+    /// Places of columns that keep times without a zone.
+    local: Vec<usize>,
+    /// Places of the primary key.
+    key: Vec<usize>,
+    /// Whether the format is JSON's.
+    json: bool,
+}
+
+impl Cells {
+    /// Masks, and makes values say what they are; otherwise the place of a value that the format cannot say.
+    fn prepare(&self, row: &mut Row) -> Result<(), (usize, &'static str)> {
+        if let Some(masker) = &self.masker {
+            for (value, column) in row.iter_mut().zip(&self.masks) {
+                if let Some(column) = column {
+                    *value = masker.mask(value, column);
+                }
+            }
+        }
+        for place in &self.local {
+            if let Some(value) = row.get_mut(*place) {
+                if let Value::Timestamp(micros) = *value {
+                    let mut text = String::new();
+                    push_local(micros, &mut text);
+                    *value = Value::Text(text);
+                }
+            }
+        }
+        let null = |value: &Value| matches!(value, Value::Json(document) if document.trim() == "null");
+        match row.iter().position(null) {
+            Some(place) if self.json => Err((place, "a document that is only null cannot be told from no value in JSON")),
+            _ => Ok(()),
+        }
     }
 }
 
 fn write_all<W: Write>(
     mut receiver: mpsc::Receiver<Vec<Row>>,
     writer: &mut RecordWriter<W>,
-    (masker, masks): (Option<&Masker>, &[Option<Column>]),
+    (cells, names): (&Cells, &[String]),
     context: Option<&StepContext>,
 ) -> std::io::Result<()> {
+    let mut number = 0_u64;
     while let Some(rows) = receiver.blocking_recv() {
         let count = rows.len() as u64;
         for mut row in rows {
-            if let Some(masker) = masker {
-                for (value, column) in row.iter_mut().zip(masks) {
-                    if let Some(column) = column {
-                        *value = masker.mask(value, column);
-                    }
-                }
-            }
+            number += 1;
+            cells.prepare(&mut row).map_err(|(column, reason)| {
+                let of = |place: &usize| Some((names.get(*place)?, row.get(*place)?.to_text()?));
+                let key: Vec<String> =
+                    cells.key.iter().filter_map(of).map(|(name, text)| format!("{name} = {text}")).collect();
+                let column = names.get(column).map(String::as_str).unwrap_or_default();
+                let reason = format!("row {number} ({}), column '{column}': {reason}", key.join(", "));
+                std::io::Error::new(ErrorKind::InvalidData, reason)
+            })?;
             writer.write(&row)?;
         }
         if let Some(context) = context {

@@ -316,6 +316,17 @@ pub enum LoadError {
     #[diagnostic(code(fixtool::data::load::what_to_read), help("add --table NAME or --query SQL"))]
     WhatToRead,
 
+    /// The zone of times without one is unknown.
+    #[error("{reason}")]
+    #[diagnostic(
+        code(fixtool::data::load::time_zone),
+        help("--time-zone takes the names of the IANA time zone database, such as Europe/Berlin")
+    )]
+    TimeZone {
+        /// What is wrong, and the nearest name.
+        reason: String,
+    },
+
     /// A source that cannot be read twice could not be kept.
     #[error("the source could not be kept in '{}': {error}", path.display())]
     #[diagnostic(code(fixtool::data::load::spool), help("make room, or write it to a file and load that"))]
@@ -360,6 +371,7 @@ impl Failure for LoadError {
             | Self::StandardInput
             | Self::OneDataType
             | Self::WhatToRead
+            | Self::TimeZone { .. }
             | Self::DeleteNeedsStop => FailureKind::Usage,
             Self::Quota { .. } | Self::SourceChanged { .. } => FailureKind::Refused,
             Self::Bug { .. } => FailureKind::Bug,

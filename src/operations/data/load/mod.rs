@@ -35,6 +35,7 @@ pub mod spool;
 pub use error::LoadError;
 pub use observe::Seen;
 pub use plan::LoadAction;
+pub use crate::rules::time_zone;
 pub use request::{Input, MaxErrors, Mode, OnError, Request};
 
 use std::collections::BTreeSet;

@@ -20,6 +20,9 @@ pub struct Request {
     pub data_types: Vec<String>,
     /// How the sources are read.
     pub options: SourceOptions,
+    /// The zone of times that name none.
+    #[serde(default)]
+    pub time_zone: Option<String>,
     /// A mapping file.
     pub mapping: Option<PathBuf>,
     /// Everything, or only what is new or changed.
@@ -55,6 +58,7 @@ impl Request {
             sources: vec![Input { path: file, name }],
             data_types: Vec::new(),
             options: SourceOptions::default(),
+            time_zone: None,
             mapping: None,
             mode: Mode::Batch,
             conflict: Conflict::Error,

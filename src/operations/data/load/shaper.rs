@@ -1,5 +1,7 @@
 //! From a record to a checked row of the table.
 
+use jiff::tz::TimeZone;
+
 use crate::formats::Record;
 use crate::model::{Fields, Row, Table};
 use crate::rules::{
@@ -86,6 +88,13 @@ impl Shaper {
     pub fn with_rules(mut self, rules: &[RowRule]) -> Result<Self, LoadError> {
         self.check = self.check.with_rules(rules)?;
         Ok(self)
+    }
+
+    /// With the zone of times that name none, and the columns that keep times without one.
+    #[must_use]
+    pub fn in_zone(mut self, zone: Option<&TimeZone>, local: &[String]) -> Self {
+        self.pipeline = self.pipeline.in_zone(zone, local);
+        self
     }
 
     /// Seals what is kept sealed.

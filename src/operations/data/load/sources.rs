@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+
 use super::error::LoadError;
 use super::lookups::Lookups;
 use super::request::{Input, Request};
@@ -11,8 +13,8 @@ use crate::backends::database::Reader;
 use crate::backends::sealing::Sealing;
 use crate::formats::{NameParts, Source};
 use crate::model::mask::Masker;
-use crate::model::{Model, Table, TenantRecord};
-use crate::rules::{CheckError, Mapping, PipelineError, PipelineOptions, RuleFile, Shape};
+use crate::model::{LogicalType, Model, Table, TenantRecord};
+use crate::rules::{CheckError, Mapping, PipelineError, PipelineOptions, RuleFile, Shape, time_zone};
 
 /// One file and the table that it goes into.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,13 +171,14 @@ impl Opening<'_> {
                 message: format!("the model has lost the table '{}'", matched.table),
             })?;
         let mapper = self.mapper(matched, table).await?;
+        let (zone, local) = self.clock(table, &matched.table).await?;
         let source = Source::open(&matched.input.path, &self.request.options)?;
         let options = PipelineOptions { now, ignore_unknown: false };
         let target = (matched.table.as_str(), table);
         if source.reader.fields().is_empty() {
             let first = self.first_fields(matched)?;
             let shaper = self.shaper(matched, target, Shape::Open(&first), (options, mapper))?;
-            return Ok((source, shaper));
+            return Ok((source, shaper.in_zone(zone.as_ref(), &local)));
         }
         let shaper = self.shaper(matched, target, Shape::Fixed(source.reader.fields()), (options, mapper))?;
         let missing = shaper.missing_fields();
@@ -183,7 +186,19 @@ impl Opening<'_> {
             let (source_name, fields) = (matched.input.name.clone(), missing.join(", "));
             return Err(LoadError::MappingReads { source_name, fields });
         }
-        Ok((source, shaper))
+        Ok((source, shaper.in_zone(zone.as_ref(), &local)))
+    }
+
+    /// The zone of times that name none, and the columns that keep times without one.
+    async fn clock(&self, table: &Table, name: &str) -> Result<(Option<TimeZone>, Vec<String>), LoadError> {
+        let unknown = |reason| LoadError::TimeZone { reason };
+        let zone = self.request.time_zone.as_deref().map(time_zone).transpose().map_err(unknown)?;
+        let local = if table.columns.values().any(|column| column.logical == LogicalType::Timestamp) {
+            self.database.local_times(&self.tenant.namespace, name).await?
+        } else {
+            Vec::new()
+        };
+        Ok((zone, local))
     }
 
     fn shaper(
