@@ -21,7 +21,11 @@ pub struct Coercer {
 impl Coercer {
     /// For values of this column.
     pub fn for_column(column: &Column) -> Self {
-        Self { logical: column.logical.clone(), private: column.pii.is_some() || column.secret.is_some(), clock: Clock::default() }
+        Self {
+            logical: column.logical.clone(),
+            private: column.pii.is_some() || column.secret.is_some(),
+            clock: Clock::default(),
+        }
     }
 
     /// For values of a type, whatever the column.

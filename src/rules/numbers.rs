@@ -4,8 +4,7 @@ use super::coerce::Fault;
 use crate::model::Value;
 
 const INT_FORM: &str = "digits with an optional minus: no blanks, no plus, no leading zeros, no point";
-const DECIMAL_FORM: &str =
-    "digits with an optional minus and point, or NaN: no blanks, no exponent, no leading zeros";
+const DECIMAL_FORM: &str = "digits with an optional minus and point, or NaN: no blanks, no exponent, no leading zeros";
 const FLOAT_FORM: &str = "a JSON number, NaN, Infinity or -Infinity";
 
 /// 32-bit.

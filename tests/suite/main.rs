@@ -36,6 +36,7 @@ mod cli_streams;
 mod conformance;
 mod data_export;
 mod data_load;
+mod data_values;
 mod default_keys;
 mod demo_run;
 mod documents;

@@ -16,7 +16,7 @@ use crate::config::passwords::{Login, of_postgres};
 use crate::engine::Target;
 use crate::formats::{Compression, CsvOptions, Limits, SourceFormat, SourceOptions};
 use crate::model::TenantId;
-use crate::operations::data::load::{time_zone, Input, Load, LoadError, MaxErrors, Mode, OnError, Request, spool};
+use crate::operations::data::load::{Input, Load, LoadError, MaxErrors, Mode, OnError, Request, spool, time_zone};
 
 const EXAMPLES: &str = "Examples:
   fixtool data load users.csv --tenant acme
@@ -57,10 +57,22 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = compression, hide_short_help = true, help_heading = "Source")]
     compression: Option<Compression>,
     /// Delimiter of CSV
-    #[arg(long, value_name = "CHAR", conflicts_with = "from_database", hide_short_help = true, help_heading = "Source")]
+    #[arg(
+        long,
+        value_name = "CHAR",
+        conflicts_with = "from_database",
+        hide_short_help = true,
+        help_heading = "Source"
+    )]
     delimiter: Option<char>,
     /// Text that stands for NULL in CSV and TSV, beside an unquoted empty field
-    #[arg(long, value_name = "TEXT", conflicts_with = "from_database", hide_short_help = true, help_heading = "Source")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "from_database",
+        hide_short_help = true,
+        help_heading = "Source"
+    )]
     null_as: Option<String>,
     /// Zone of times that name none, such as Europe/Berlin; without it they are refused
     #[arg(long, value_name = "ZONE", value_parser = zone, help_heading = "Source")]

@@ -4,8 +4,8 @@ use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
 
 use super::file::{CastEntry, PlainCast};
-use crate::rules::clock::time_zone;
 use crate::model::calendar;
+use crate::rules::clock::time_zone;
 
 /// A cast, ready to use. Every cast gives text that the strict reading takes.
 #[derive(Debug, Clone)]

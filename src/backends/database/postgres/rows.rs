@@ -188,9 +188,14 @@ fn unreadable(
     let one = |(field, (_, logical)): (&&[u8], &(String, LogicalType))| {
         **field != *b"\\N" && parse_text::row(field, std::iter::once(logical)).is_err()
     };
-    let wrong = fields.iter().zip(columns).find(|pair| one(*pair)).map(|(_, (name, _))| format!(" in the column '{name}'"));
+    let wrong =
+        fields.iter().zip(columns).find(|pair| one(*pair)).map(|(_, (name, _))| format!(" in the column '{name}'"));
+    // Numbers and identifiers are nobody's name, so they may be shown.
     let of_key = |name: &String| {
-        let field = fields.get(columns.iter().position(|(column, _)| column == name)?)?;
+        let place = columns.iter().position(|(column, logical)| {
+            column == name && matches!(logical, LogicalType::Int | LogicalType::BigInt | LogicalType::Uuid)
+        })?;
+        let field = fields.get(place)?;
         Some(format!("{name} = {}", String::from_utf8_lossy(field)))
     };
     let place: Vec<String> = key.iter().filter_map(of_key).collect();

@@ -63,7 +63,10 @@ pub enum ExportError {
 
     /// A value that the format cannot say.
     #[error("'{table}', {reason}")]
-    #[diagnostic(code(fixtool::data::export::not_sayable), help("export the table with --format csv, or correct the row"))]
+    #[diagnostic(
+        code(fixtool::data::export::not_sayable),
+        help("export the table with --format csv, or correct the row")
+    )]
     NotSayable {
         /// The table.
         table: String,

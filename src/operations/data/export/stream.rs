@@ -43,11 +43,14 @@ impl Export {
 
     fn cells(&self, columns: &[(&String, &Column)], local: &[String]) -> Cells {
         let place = |name: &String| columns.iter().position(|(column, _)| *column == name);
+        let public = |name: &&String| {
+            columns.iter().any(|(column, of)| column == name && of.pii.is_none() && of.secret.is_none())
+        };
         Cells {
             masker: self.masker.clone(),
             masks: columns.iter().map(|(_, column)| Masker::hides(column).then(|| (*column).clone())).collect(),
             local: local.iter().filter_map(place).collect(),
-            key: self.definition.primary_key.iter().filter_map(place).collect(),
+            key: self.definition.primary_key.iter().filter(public).filter_map(place).collect(),
             json: matches!(self.format, SourceFormat::JsonArray | SourceFormat::Ndjson),
         }
     }
@@ -97,7 +100,7 @@ struct Cells {
     masks: Vec<Option<Column>>,
     /// Places of columns that keep times without a zone.
     local: Vec<usize>,
-    /// Places of the primary key.
+    /// Places of the primary key, without personal data.
     key: Vec<usize>,
     /// Whether the format is JSON's.
     json: bool,
@@ -124,7 +127,9 @@ impl Cells {
         }
         let null = |value: &Value| matches!(value, Value::Json(document) if document.trim() == "null");
         match row.iter().position(null) {
-            Some(place) if self.json => Err((place, "a document that is only null cannot be told from no value in JSON")),
+            Some(place) if self.json => {
+                Err((place, "a document that is only null cannot be told from no value in JSON"))
+            }
             _ => Ok(()),
         }
     }
@@ -154,7 +159,7 @@ fn write_all<W: Write>(
         if let Some(context) = context {
             context.advance(count);
             if context.is_cancelled() {
-                return Err(std::io::Error::from(std::io::ErrorKind::Interrupted));
+                return Err(std::io::Error::from(ErrorKind::Interrupted));
             }
         }
     }

@@ -32,10 +32,10 @@ pub mod shaper;
 pub mod sources;
 pub mod spool;
 
+pub use crate::rules::time_zone;
 pub use error::LoadError;
 pub use observe::Seen;
 pub use plan::LoadAction;
-pub use crate::rules::time_zone;
 pub use request::{Input, MaxErrors, Mode, OnError, Request};
 
 use std::collections::BTreeSet;
