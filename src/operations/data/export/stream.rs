@@ -117,12 +117,12 @@ impl Cells {
             }
         }
         for place in &self.local {
-            if let Some(value) = row.get_mut(*place) {
-                if let Value::Timestamp(micros) = *value {
-                    let mut text = String::new();
-                    push_local(micros, &mut text);
-                    *value = Value::Text(text);
-                }
+            if let Some(value) = row.get_mut(*place)
+                && let Value::Timestamp(micros) = *value
+            {
+                let mut text = String::new();
+                push_local(micros, &mut text);
+                *value = Value::Text(text);
             }
         }
         let null = |value: &Value| matches!(value, Value::Json(document) if document.trim() == "null");
