@@ -121,7 +121,7 @@ impl<D: Read> Read for Guarded<D> {
 }
 
 /// Why decompression ended early.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum Fault {
     /// More bytes came out than any honest file gives.
     #[error("{stored} compressed bytes became more than {given} bytes")]

@@ -1,8 +1,9 @@
 //! The buffer between a source and its reader: it holds one record and knows its place.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use super::Limits;
+use super::decompress::Fault;
 
 /// Room for many records at once.
 const CHUNK: usize = 256 * 1024;
@@ -25,6 +26,9 @@ pub(super) struct Feed {
     start: usize,
     end: usize,
     ended: bool,
+    /// Why the source stopped giving bytes. A decoder tells it once and then claims an end, so it is kept here and
+    /// answered for ever.
+    failed: Option<io::Error>,
     /// Bytes of the source before `start`.
     pub(super) offset: u64,
     pub(super) limits: Limits,
@@ -32,7 +36,7 @@ pub(super) struct Feed {
 
 impl Feed {
     pub(super) fn new(input: Box<dyn Read + Send>, limits: Limits) -> Self {
-        Self { input, buffer: vec![0; CHUNK], start: 0, end: 0, ended: false, offset: 0, limits }
+        Self { input, buffer: vec![0; CHUNK], start: 0, end: 0, ended: false, failed: None, offset: 0, limits }
     }
 
     /// The bytes at hand that were not consumed.
@@ -54,7 +58,10 @@ impl Feed {
 
     /// Gets more bytes behind those at hand. The buffer is filled whole, so that a reader that
     /// begins its record again after each call does so a logarithmic number of times.
-    pub(super) fn more(&mut self) -> std::io::Result<More> {
+    pub(super) fn more(&mut self) -> io::Result<More> {
+        if let Some(error) = &self.failed {
+            return Err(again(error));
+        }
         if self.ended {
             return Ok(More::End);
         }
@@ -76,18 +83,23 @@ impl Feed {
                     break;
                 }
                 Ok(n) => self.end += n,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                // What was read before the damage is still good: it is parsed first, and the
-                // damage is met again by the next call.
-                Err(_) if self.end > before => break,
-                Err(e) => return Err(e),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // What was read before the damage is parsed first; the next call answers the error.
+                Err(e) => {
+                    let answer = again(&e);
+                    self.failed = Some(e);
+                    if self.end == before {
+                        return Err(answer);
+                    }
+                    break;
+                }
             }
         }
         Ok(if self.end > before { More::Bytes } else { More::End })
     }
 
     /// Finds the end of the line at hand: LF or CRLF.
-    pub(super) fn line(&mut self) -> std::io::Result<Line> {
+    pub(super) fn line(&mut self) -> io::Result<Line> {
         let mut seen = 0;
         loop {
             let bytes = self.bytes();
@@ -113,6 +125,14 @@ impl Feed {
                 }
             }
         }
+    }
+}
+
+/// The same error once more.
+fn again(error: &io::Error) -> io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
+        Some(fault) => io::Error::new(error.kind(), fault.clone()),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

@@ -184,7 +184,9 @@ fn push_csv(value: &Value, into: &mut String) {
 
 fn push_csv_text(text: &str, into: &mut String) {
     let special = |b: u8| matches!(b, b',' | b'"' | b'\n' | b'\r');
-    if !text.is_empty() && !text.bytes().any(special) && !text.starts_with('\u{feff}') {
+    // Bare, `\.` alone on a line ends the data for COPY.
+    let bare = !text.is_empty() && text != "\\." && !text.starts_with('\u{feff}');
+    if bare && !text.bytes().any(special) {
         into.push_str(text);
         return;
     }

@@ -116,7 +116,9 @@ fn body(record: &Record, fields: &[String]) -> Box<RawValue> {
             Raw::Bool(truth) => truth.to_string(),
             // A number that no reader of the file could hold is kept as text.
             Raw::Number(text) if text.parse::<f64>().is_ok_and(f64::is_infinite) => format!("\"{text}\""),
-            Raw::Number(text) | Raw::Json(text) => text.to_owned(),
+            Raw::Number(text) => text.to_owned(),
+            // Line ends between the parts of a document mean nothing, and would end the entry.
+            Raw::Json(text) => text.replace(['\n', '\r'], " "),
             Raw::Text(text) | Raw::String(text) => serde_json::Value::from(text).to_string(),
         };
         if object.len() > 1 {
