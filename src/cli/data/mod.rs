@@ -11,7 +11,7 @@ use super::session::Session;
 /// Load data into tenants
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Load(load::Args),
+    Load(Box<load::Args>),
     Export(export::Args),
 }
 
@@ -19,7 +19,7 @@ impl Command {
     /// Runs it.
     pub async fn run(self, session: &Session) -> CommandResult {
         match self {
-            Self::Load(args) => load::run(args, session).await,
+            Self::Load(args) => load::run(*args, session).await,
             Self::Export(args) => export::run(args, session).await,
         }
     }
