@@ -8,8 +8,8 @@ use sea_orm::{QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
 use super::chain::sealed;
-use super::erasure::{erase, salt};
 use super::entity::{run, run_identity, run_step};
+use super::erasure::{erase, salt};
 use super::{Catalog, CatalogError, chain, incarnations};
 use crate::engine::{Outcome, RunFilter, RunRecord, RunStart, RunStatus, RunSummary, StepRecord, clock};
 

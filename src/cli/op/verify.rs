@@ -10,7 +10,7 @@ use crate::operations::op::verify::Verify;
 
 const EXAMPLES: &str = "Examples:
   fixtool op verify
-  fixtool op verify --expect-head 4b0e…c1
+  fixtool op verify --expect-head 9f0c1d6e2b7a48359f0c1d6e2b7a48359f0c1d6e2b7a48359f0c1d6e2b7a4835
   fixtool op verify -o json
 ";
 
