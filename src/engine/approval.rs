@@ -97,16 +97,6 @@ impl Freshness {
             standing: None,
         }
     }
-
-    /// Whether another tenant has the name than the one that the plan means.
-    fn is_another<A>(&self, plan: &Plan<A>) -> bool {
-        match (&plan.means, &self.standing) {
-            (Some(meant), Some(found)) => !meant.is_same(found),
-            // A plan of an earlier fixtool does not say whom it means; one that makes a tenant is stale by what it saw.
-            (None, Some(found)) => plan.undoes.is_none() && plan.created_at < found.since,
-            (_, None) => false,
-        }
-    }
 }
 
 /// A plan that may be carried out. There is no other way to make one than [`Plan::approve`], and
@@ -127,15 +117,27 @@ pub(super) enum Origin {
 }
 
 impl<A: Action> Plan<A> {
+    /// Refuses a plan whose tenant gave its name to another one.
+    pub(super) fn means(&self, standing: Option<&Standing>) -> Result<(), Refusal> {
+        let is_another = match (&self.means, standing) {
+            (Some(meant), Some(found)) => !meant.is_same(found),
+            // A plan of an earlier fixtool does not say whom it means; one that makes a tenant is stale by what it saw.
+            (None, Some(found)) => self.undoes.is_none() && self.created_at < found.since,
+            (_, None) => false,
+        };
+        if is_another {
+            return Err(Refusal::OtherIncarnation { what: "the plan".to_owned(), target: self.target.name.clone() });
+        }
+        Ok(())
+    }
+
     /// Approves the plan for one execution.
     pub fn approve(self, consent: &Consent, freshness: &Freshness) -> Result<Approved<A>, Refusal> {
         check_place(&self, &freshness.operation, &freshness.target)?;
         if let Some(run) = &freshness.applied_by {
             return Err(Refusal::AlreadyApplied { target: self.target.name, run: run.clone() });
         }
-        if freshness.is_another(&self) {
-            return Err(Refusal::OtherIncarnation { what: "the plan".to_owned(), target: self.target.name });
-        }
+        self.means(freshness.standing.as_ref())?;
         if self.fingerprint != freshness.fingerprint {
             return Err(Refusal::Stale { target: self.target.name, created_at: self.created_at });
         }

@@ -58,6 +58,8 @@ pub async fn refresh<O: Operation>(
     let name = operation.target().name;
     let latest_run = ledger::latest_run(ledger, &name).await?;
     let standing = ledger.standing(&name).await?;
+    // Before anything of the tenant is looked at: what is wrong with another one says nothing of this plan.
+    plan.means(standing.as_ref())?;
     let digest = plan.digest().map_err(|e| bug::<O>(&e))?;
     let applied_by = ledger.applied(&digest).await?;
     let snapshot = operation.observe(reader).await.map_err(RunError::Operation)?;
