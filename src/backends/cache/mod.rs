@@ -3,14 +3,19 @@
 //! The cache is a convenience. Without it, or with it gone in the middle, the command goes on: every failure here
 //! becomes a remark, never an error. A tenant's keys are `tenant:<id>:*`; its configuration is kept under
 //! `tenant:<id>:config` and announced on the channel `fixtool:tenant:<id>`.
+//!
+//! A cluster is recognised by what its node says of itself. Every primary is asked for its keys then, and what one command
+//! removes lies in one slot.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fred::clients::Pool;
+use fred::clients::{Client, Pool};
 use fred::interfaces::{ClientLike, KeysInterface, PubsubInterface};
 use fred::types::config::{Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy};
-use fred::types::{Builder, Key};
+use fred::types::scan::Scanner;
+use fred::types::{Builder, InfoKind, Key};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -26,6 +31,8 @@ const ALTOGETHER: Duration = Duration::from_mins(1);
 const REST: Duration = Duration::from_secs(10);
 /// Keys looked at by one SCAN, and removed by one UNLINK at most.
 const BATCH: u32 = 500;
+/// Slots of a cluster that are cleared side by side; the driver sends them to each node together.
+const SLOTS_AT_ONCE: usize = 64;
 
 /// What became of the cache.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +106,7 @@ impl Cache {
     /// Asks the server whether it is there; its version, or why it cannot be used.
     pub async fn probe(&self) -> Option<Result<String, String>> {
         let configured = self.configured.as_ref()?;
-        let asked = async |pool: Pool| pool.info::<String>(Some(fred::types::InfoKind::Server)).await;
+        let asked = async |pool: Pool| pool.info::<String>(Some(InfoKind::Server)).await;
         Some(configured.with(asked).await.map(|text| {
             let line = text.lines().find_map(|line| line.strip_prefix("redis_version:"));
             line.unwrap_or("unknown").trim().to_owned()
@@ -187,8 +194,18 @@ impl Configured {
 
 async fn connect(url: &str, size: usize) -> Result<Pool, String> {
     // The address may hold a password, so the parser's own words, which quote it, are not passed on.
-    let mut config = Config::from_url(url)
-        .map_err(|_| "its address cannot be read: write redis://host:port/number or rediss://…".to_owned())?;
+    let unreadable = |_| "its address cannot be read: write redis://host:port/number or rediss://…".to_owned();
+    let pool = open(Config::from_url(url).map_err(unreadable)?, size).await?;
+    // Whoever may not ask is not told; then it is a server like any other.
+    let told: String = pool.info(Some(InfoKind::Cluster)).await.unwrap_or_default();
+    if !told.contains("cluster_enabled:1") {
+        return Ok(pool);
+    }
+    let _ = tokio::time::timeout(CONNECT, pool.quit()).await;
+    open(Config::from_url_clustered(url).map_err(unreadable)?, size).await
+}
+
+async fn open(mut config: Config, size: usize) -> Result<Pool, String> {
     config.fail_fast = true;
     let connection = ConnectionConfig {
         connection_timeout: CONNECT,
@@ -212,8 +229,17 @@ async fn connect(url: &str, size: usize) -> Result<Pool, String> {
 
 async fn sweep(pool: &Pool, pattern: &str) -> Result<u64, fred::error::Error> {
     let client = pool.next();
-    let mut cursor = "0".to_owned();
     let mut removed = 0;
+    if client.is_clustered() {
+        let mut pages = Box::pin(client.scan_cluster(pattern, Some(BATCH), None));
+        while let Some(page) = pages.next().await {
+            let mut page = page?;
+            removed += unlink_by_slot(client, page.take_results().unwrap_or_default()).await?;
+            page.next();
+        }
+        return Ok(removed);
+    }
+    let mut cursor = "0".to_owned();
     loop {
         let (next, keys): (String, Vec<Key>) = client.scan_page(cursor, pattern, Some(BATCH), None).await?;
         for batch in keys.chunks(BATCH as usize) {
@@ -224,6 +250,15 @@ async fn sweep(pool: &Pool, pattern: &str) -> Result<u64, fred::error::Error> {
         }
         cursor = next;
     }
+}
+
+/// A cluster refuses a command whose keys lie in several slots.
+async fn unlink_by_slot(client: &Client, mut keys: Vec<Key>) -> Result<u64, fred::error::Error> {
+    keys.sort_by_key(Key::cluster_hash);
+    let slots: Vec<Vec<Key>> =
+        keys.chunk_by(|one, other| one.cluster_hash() == other.cluster_hash()).map(<[Key]>::to_vec).collect();
+    let removed = stream::iter(slots).map(|slot| client.unlink::<u64, _>(slot)).buffer_unordered(SLOTS_AT_ONCE);
+    removed.try_fold(0, async |sum, removed| Ok(sum + removed)).await
 }
 
 fn describe(error: &fred::error::Error) -> String {

@@ -30,7 +30,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The pause before the next try.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// What is meant to happen to a living file.
+/// What is meant to happen to a living file. As it is written, it holds names of the living file's folder; as it is
+/// read, the paths of these files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
     fresh: PathBuf,
@@ -130,8 +131,10 @@ fn write_note(living: &Path, note: &Note) -> Result<(), DatabaseError> {
     let path = beside(living, NOTE);
     let failed = |error: io::Error| io_error(&path, &error);
     let folder = living.parent().unwrap_or(Path::new("."));
+    let name = |file: &Path| file.file_name().map(PathBuf::from).unwrap_or_default();
+    let named = Note { fresh: name(&note.fresh), old: name(&note.old), chosen: note.chosen.clone() };
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    serde_json::to_writer(&mut file, note).map_err(|error| failed(error.into()))?;
+    serde_json::to_writer(&mut file, &named).map_err(|error| failed(error.into()))?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(&path).map_err(|error| failed(error.error))?;
     sync_folder(&path)
@@ -139,11 +142,45 @@ fn write_note(living: &Path, note: &Note) -> Result<(), DatabaseError> {
 
 fn read_note(living: &Path) -> Result<Option<Note>, DatabaseError> {
     let path = beside(living, NOTE);
-    match fs::read(&path) {
-        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| io_error(&path, &error.into())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(io_error(&path, &error)),
+    let strange = |what: &str| {
+        let message = format!("the note {} {what}; nothing was moved", path.display());
+        DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Corrupt, message)
+            .with_help("find out who wrote the note; without it the tenant's file is used as it is")
+    };
+    match fs::symlink_metadata(&path) {
+        Ok(found) if !found.is_file() => return Err(strange("is no plain file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error(&path, &error)),
+        Ok(_) => {}
     }
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error(&path, &error)),
+    };
+    let note: Note = serde_json::from_slice(&text).map_err(|_| strange("cannot be read"))?;
+    let fresh = neighbour(living, &note.fresh).ok_or_else(|| strange("names a file that it may not name"))?;
+    let old = neighbour(living, &note.old).ok_or_else(|| strange("names a file that it may not name"))?;
+    if fresh == old {
+        return Err(strange("names one file twice"));
+    }
+    Ok(Some(Note { fresh, old, chosen: note.chosen }))
+}
+
+/// The file of this name beside the living one. Whoever can write a note must not reach any other file with it, so a
+/// path leads nowhere unless it is that of the same folder, which is how release 0.1.0 wrote it, and neither does a link.
+fn neighbour(living: &Path, named: &Path) -> Option<PathBuf> {
+    let folder = living.parent()?;
+    let named = named.to_str()?;
+    let name = match named.rsplit_once('/') {
+        Some((before, name)) if Path::new(before) == folder => name,
+        Some(_) => return None,
+        None => named,
+    };
+    let plain = !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', '\0']);
+    let file = folder.join(name);
+    let link = fs::symlink_metadata(&file).is_ok_and(|found| !found.is_file());
+    (plain && !link && file != living).then_some(file)
 }
 
 /// Does what the note says.
@@ -248,6 +285,64 @@ mod tests {
 
     fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
         of.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_note_names_plain_files_of_its_own_folder_only() {
+        let elsewhere = tempfile::TempDir::new().unwrap();
+        let far = elsewhere.path().join("far");
+        fs::write(&far, "after").unwrap();
+        let far = far.to_str().unwrap();
+        for (fresh, old) in [
+            (far, "old"),
+            ("fresh", far),
+            ("../fresh", "old"),
+            ("fresh", "sub/old"),
+            ("./fresh", "old"),
+            ("..", "old"),
+            ("", "old"),
+            ("link", "old"),
+            ("fresh", "dangling"),
+            ("living", "old"),
+            ("fresh", "living"),
+            ("fresh", "fresh"),
+        ] {
+            for chosen in ["fresh", "living"] {
+                let site = Site::new();
+                std::os::unix::fs::symlink(far, site.path("link")).unwrap();
+                std::os::unix::fs::symlink(elsewhere.path().join("none"), site.path("dangling")).unwrap();
+                let chosen = inode(&site.path(chosen)).unwrap();
+                let text = serde_json::json!({"fresh": fresh, "old": old, "chosen": chosen}).to_string();
+                fs::write(site.path("living-exchange"), text).unwrap();
+                for answer in [settle(&site.path("living")), carry_out(&site.path("living"))] {
+                    let error = answer.expect_err("a hostile note");
+                    assert_eq!(error.kind, DatabaseErrorKind::Corrupt, "{fresh} {old}: {error}");
+                    assert!(error.message.contains("living-exchange"), "{error}");
+                }
+                assert_eq!(fs::read_to_string(site.path("living")).unwrap(), "before", "{fresh} {old}");
+                assert_eq!(fs::read_to_string(site.path("fresh")).unwrap(), "after", "{fresh} {old}");
+                assert_eq!(fs::read_to_string(far).unwrap(), "after", "{fresh} {old}");
+                assert!(!site.path("old").exists(), "{fresh} {old}");
+            }
+        }
+        // The note itself is no link, and what is no note is none.
+        let site = Site::new();
+        fs::rename(site.path("living-exchange"), elsewhere.path().join("note")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("note"), site.path("living-exchange")).unwrap();
+        assert_eq!(settle(&site.path("living")).unwrap_err().kind, DatabaseErrorKind::Corrupt);
+        fs::remove_file(site.path("living-exchange")).unwrap();
+        fs::write(site.path("living-exchange"), "{").unwrap();
+        assert_eq!(settle(&site.path("living")).unwrap_err().kind, DatabaseErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn a_note_of_release_0_1_0_is_understood() {
+        let site = Site::new();
+        let (fresh, old) = (site.path("fresh"), site.path("old"));
+        let note = Note { chosen: inode(&fresh).unwrap(), fresh, old };
+        fs::write(site.path("living-exchange"), serde_json::to_string(&note).unwrap()).unwrap();
+        carry_out(&site.path("living")).unwrap();
+        assert_eq!(site.found(), pairs(&[("living", "after"), ("old", "before")]));
     }
 
     #[test]
