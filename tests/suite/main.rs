@@ -50,6 +50,7 @@ mod fleet;
 mod hostile;
 mod hostile_owner;
 mod load_roads;
+mod old_fixtures;
 mod op_log;
 mod op_undo;
 mod pack;

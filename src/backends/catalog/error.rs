@@ -45,11 +45,15 @@ pub enum CatalogError {
         number: i32,
     },
     /// The catalog was written by a later fixtool.
-    #[error("the catalog was made by a newer fixtool: it has migration {found}, this fixtool knows {known} only")]
+    #[error(
+        "the catalog was made by a newer fixtool: it has migration {found} ('{name}'), this fixtool knows {known} only"
+    )]
     #[diagnostic(code(fixtool::catalog::too_new), help("install the release of fixtool that made this catalog"))]
     TooNew {
-        /// The highest migration applied.
+        /// The migration that is not known.
         found: i32,
+        /// Its name.
+        name: String,
         /// The highest one known.
         known: i32,
     },

@@ -34,6 +34,9 @@ pub const ALL: &[Migration] = &[
     },
 ];
 
+/// What was applied: number, digest and name.
+type Applied = (i32, String, String);
+
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS {schema}migration (number INTEGER NOT NULL PRIMARY KEY, \
                      name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)";
 
@@ -90,11 +93,11 @@ pub(super) async fn has_incarnations(at: &DatabaseExecutor<'_>) -> Result<bool, 
 /// fixtool is read as it is.
 pub(super) async fn check(connection: &DatabaseConnection) -> Result<String, CatalogError> {
     let backend = connection.get_database_backend();
-    let sql = "SELECT number, checksum FROM fixtool.migration ORDER BY number";
+    let sql = "SELECT number, checksum, name FROM fixtool.migration ORDER BY number";
     let rows = connection.query_all_raw(Statement::from_string(backend, sql)).await?;
     let mut applied = Vec::with_capacity(rows.len());
     for row in rows {
-        applied.push((row.try_get::<i32>("", "number")?, row.try_get::<String>("", "checksum")?));
+        applied.push((row.try_get("", "number")?, row.try_get("", "checksum")?, row.try_get("", "name")?));
     }
     pending(&applied)?;
     let site = entity::site::Entity::find().one(connection).await?;
@@ -113,10 +116,10 @@ fn without_identity() -> CatalogError {
 }
 
 /// The migrations that are still to be applied.
-fn pending(applied: &[(i32, String)]) -> Result<&'static [Migration], CatalogError> {
-    for (number, checksum) in applied {
+fn pending(applied: &[Applied]) -> Result<&'static [Migration], CatalogError> {
+    for (number, checksum, name) in applied {
         let known = ALL.iter().find(|m| m.number == *number);
-        let known = known.ok_or_else(|| CatalogError::TooNew { found: *number, known: last() })?;
+        let known = known.ok_or_else(|| CatalogError::TooNew { found: *number, name: name.clone(), known: last() })?;
         if known.checksum() != *checksum {
             return Err(CatalogError::MigrationChanged { number: *number });
         }
@@ -161,10 +164,10 @@ pub(super) async fn migrate_postgres(connection: &mut PgConnection, site_id: &st
     Ok(())
 }
 
-async fn applied_on_postgres(connection: &mut PgConnection) -> Result<Vec<(i32, String)>, CatalogError> {
-    let sql = "SELECT number, checksum FROM fixtool.migration ORDER BY number";
+async fn applied_on_postgres(connection: &mut PgConnection) -> Result<Vec<Applied>, CatalogError> {
+    let sql = "SELECT number, checksum, name FROM fixtool.migration ORDER BY number";
     let rows = sqlx::raw_sql(sql).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }
 
 /// Makes the file and brings it up to date, in one transaction.
@@ -214,8 +217,8 @@ async fn journal(connection: &mut SqliteConnection) -> Result<(), CatalogError> 
     }
 }
 
-async fn applied_on_sqlite(connection: &mut SqliteConnection) -> Result<Vec<(i32, String)>, CatalogError> {
-    let sql = "SELECT number, checksum FROM migration ORDER BY number";
+async fn applied_on_sqlite(connection: &mut SqliteConnection) -> Result<Vec<Applied>, CatalogError> {
+    let sql = "SELECT number, checksum, name FROM migration ORDER BY number";
     Ok(sqlx::query_as(sql).fetch_all(connection).await?)
 }
 
@@ -261,13 +264,13 @@ mod tests {
 
     #[test]
     fn an_edited_and_an_unknown_migration_are_found() {
-        let all: Vec<(i32, String)> = ALL.iter().map(|m| (m.number, m.checksum())).collect();
+        let all: Vec<Applied> = ALL.iter().map(|m| (m.number, m.checksum(), m.name.to_owned())).collect();
         assert!(pending(&all).unwrap().is_empty());
         assert_eq!(pending(&[]).unwrap().len(), ALL.len());
-        let edited = vec![(1, "other".to_owned())];
+        let edited = vec![(1, "other".to_owned(), "catalog".to_owned())];
         assert!(matches!(pending(&edited), Err(CatalogError::MigrationChanged { number: 1 })));
         let mut later = all;
-        later.push((99, String::new()));
+        later.push((99, String::new(), "tomorrow".to_owned()));
         assert!(matches!(pending(&later), Err(CatalogError::TooNew { found: 99, .. })));
     }
 }
