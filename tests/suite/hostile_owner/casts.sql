@@ -15,9 +15,9 @@ BEGIN PERFORM SCHEMA.hit('cast of a row'); RETURN ''; END $$;
 CREATE FUNCTION SCHEMA.json_of_row(r SCHEMA.users) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN PERFORM SCHEMA.hit('cast of a row to json'); RETURN '{}'; END $$;
 CREATE FUNCTION SCHEMA.to_mood(t text) RETURNS SCHEMA.mood LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN PERFORM SCHEMA.hit('cast to an enum'); RETURN 'calm'; END $$;
+BEGIN PERFORM SCHEMA.hit('cast to an enum'); RETURN 'calm'::SCHEMA.mood; END $$;
 CREATE FUNCTION SCHEMA.to_pair(t text) RETURNS SCHEMA.pair LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN PERFORM SCHEMA.hit('cast to a composite'); RETURN NULL; END $$;
+BEGIN PERFORM SCHEMA.hit('cast to a composite'); RETURN ROW('x', 1)::SCHEMA.pair; END $$;
 
 CREATE CAST (SCHEMA.mood AS text) WITH FUNCTION SCHEMA.of_mood(SCHEMA.mood) AS IMPLICIT;
 CREATE CAST (SCHEMA.temper AS json) WITH FUNCTION SCHEMA.of_temper(SCHEMA.temper) AS IMPLICIT;

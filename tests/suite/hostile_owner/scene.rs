@@ -174,7 +174,9 @@ impl Scene {
     /// Fails if a command was refused but those with one of these words: traps that nobody can reach are no trouble.
     #[track_caller]
     pub fn assert_nothing_refused(&self, but: &[&str]) {
-        let expected = |line: &str| but.iter().any(|word| line.contains(word));
+        // What a command said stands behind its own line.
+        let command = |line: &str| line.lines().next().unwrap_or_default().to_owned();
+        let expected = |line: &str| but.iter().any(|word| command(line).contains(word));
         let refused: Vec<_> =
             self.outcomes.iter().filter(|(line, code)| !matches!(code, 0 | 3) && !expected(line)).collect();
         assert!(refused.is_empty(), "{refused:#?}");
