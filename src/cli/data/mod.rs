@@ -12,7 +12,7 @@ use super::session::Session;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Load(Box<load::Args>),
-    Export(export::Args),
+    Export(Box<export::Args>),
 }
 
 impl Command {
@@ -20,7 +20,7 @@ impl Command {
     pub async fn run(self, session: &Session) -> CommandResult {
         match self {
             Self::Load(args) => load::run(*args, session).await,
-            Self::Export(args) => export::run(args, session).await,
+            Self::Export(args) => export::run(*args, session).await,
         }
     }
 }
