@@ -16,7 +16,7 @@ async fn main() -> miette::Result<()> {
     let catalog = Catalog::open(&address, Access::ReadOnly, &Limits::default()).await?;
     let ledger: Arc<dyn Ledger> = Arc::new(catalog.clone());
 
-    let report = Verify.observe(&ledger).await?;
+    let report = Verify::default().observe(&ledger).await?;
     println!("{} entries", report.entries);
     for damage in &report.damage {
         println!("entry {}: {}", damage.entry, damage.what);
