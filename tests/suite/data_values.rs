@@ -122,7 +122,7 @@ fn fill(site: &Site, tenant: &str, columns: &[&str], but: &[&str]) {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(dice >> 33).unwrap() % most
     };
-    let mut sql = format!("INSERT INTO all_types (id, \"{}\") VALUES ", columns.join("\", \""));
+    let mut rows = Vec::new();
     for row in 0..60 {
         let mut values = vec![row.to_string()];
         for column in columns {
@@ -139,9 +139,10 @@ fn fill(site: &Site, tenant: &str, columns: &[&str], but: &[&str]) {
                 (None, _) => "NULL".to_owned(),
             });
         }
-        sql += &format!("{}({})", if row == 0 { "" } else { ", " }, values.join(", "));
+        rows.push(format!("({})", values.join(", ")));
     }
-    site.query(tenant, &sql);
+    let (columns, rows) = (columns.join("\", \""), rows.join(", "));
+    site.query(tenant, &format!("INSERT INTO all_types (id, \"{columns}\") VALUES {rows}"));
     assert_eq!(site.count(tenant, "all_types"), 60);
 }
 
