@@ -18,7 +18,7 @@ async fn main() -> miette::Result<()> {
     let consent = Consent::given();
     let sink = Arc::new(Recorder::default());
 
-    let request = Request { id: "acme".parse()? };
+    let request = Request { id: "acme".parse()?, keep_sessions: false };
     let make = |site: &str| Suspend::new(request, site);
 
     let report = on_site::perform(&options, make, &consent, sink).await?;
