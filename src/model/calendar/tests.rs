@@ -1,3 +1,5 @@
+//! Moments and their text, to the calendar's ends, against the calendar of the `jiff` library.
+
 use proptest::prelude::*;
 
 use super::*;
