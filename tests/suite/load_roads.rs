@@ -109,7 +109,7 @@ impl Ground {
             run: spec.run.clone(),
             step: spec.step,
         };
-        self.writer.unload(&spec).await.unwrap()
+        self.writer.unload(&spec).await.unwrap().expect("a record")
     }
 
     async fn rows(&self, table: &str) -> Vec<Row> {
@@ -201,6 +201,7 @@ async fn an_empty_table_is_loaded_bare_and_its_keys_come_back() {
         let undone = ground.unload(&spec).await;
         assert_eq!((undone.removed, undone.kept), (50, 0));
         assert!(ground.rows("parents").await.is_empty());
+        assert_eq!(ground.unload(&spec).await, undone, "whoever asks again is told the same");
         assert!(ground.checkpoint("r1").await.is_none());
     }
 }

@@ -39,7 +39,26 @@ fn a_tenant_that_is_brought_back_is_the_one_it_was(site: &Site) {
     let drop = words::done_run(site, "tenant.drop");
     site.line(&format!("fixtool op undo {drop} --yes")).code(0);
     assert_eq!(site.count("acme", "users"), 5);
-    site.line(&format!("fixtool op undo {load} --confirm acme --yes")).code(0);
+    // What the load wrote cannot be told from other rows any more, and that is said.
+    let undo = site.line(&format!("fixtool op undo {load} --confirm acme --yes"));
+    undo.code(6).says(&["the undo record of what run", "no_undo_record"]);
+    assert_eq!(site.count("acme", "users"), 5);
+}
+
+fn an_unended_load_of_a_tenant_that_was_brought_back_is_not_taken_back_silently(site: &Site) {
+    words::init(site, "acme");
+    words::load(site, &site.write("users.csv", words::users(1)), "acme", "users").code(0);
+    let file = site.write("broken.csv", format!("{}not,a,user\n", words::users(6)));
+    let load = words::load_words(&file, "acme", "users", &["--batch-size", "2", "--on-conflict", "skip"]);
+    assert_ne!(site.fixtool(load).code, 0);
+    let load = words::newest_run(site).expect("a run");
+    let before = site.count("acme", "users");
+    assert!(before > 1, "batches are durable");
+    site.line("fixtool tenant drop acme --confirm acme").code(0);
+    let drop = words::done_run(site, "tenant.drop");
+    site.line(&format!("fixtool op undo {drop} --yes")).code(0);
+    site.line(&format!("fixtool op undo {load} --confirm acme --yes")).code(6).says(&["no_undo_record"]);
+    assert_eq!(site.count("acme", "users"), before);
 }
 
 fn a_head_that_was_written_down_is_found_again(site: &Site) {
@@ -57,6 +76,7 @@ fn a_head_that_was_written_down_is_found_again(site: &Site) {
 on_both_engines!(
     an_old_run_never_reaches_a_new_tenant_of_its_name,
     a_tenant_that_is_brought_back_is_the_one_it_was,
+    an_unended_load_of_a_tenant_that_was_brought_back_is_not_taken_back_silently,
     a_head_that_was_written_down_is_found_again,
 );
 

@@ -248,6 +248,7 @@ pub trait Writer: Reader {
     /// Rows that the database refused in the durable batches of a step, in order.
     async fn refused(&self, namespace: &Namespace, run: &str, step: u32) -> Result<Vec<load::Refused>, DatabaseError>;
 
-    /// Takes back what the step of a run loaded. See [`load`].
-    async fn unload(&self, spec: &load::UnloadSpec) -> Result<load::Unloaded, DatabaseError>;
+    /// Takes back what the step of a run loaded, or tells what an earlier call took back; `None` when there is no
+    /// record of the step. See [`load`].
+    async fn unload(&self, spec: &load::UnloadSpec) -> Result<Option<load::Unloaded>, DatabaseError>;
 }

@@ -266,8 +266,8 @@ pub struct UnloadSpec {
     pub step: u32,
 }
 
-/// What was taken back.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What was taken back. The journal keeps it, so that whoever asks again is not told that there was nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Unloaded {
     /// Rows removed that the load had inserted.
     pub removed: u64,

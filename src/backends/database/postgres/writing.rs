@@ -109,7 +109,7 @@ impl Writer for Postgres {
         load::refused(self, namespace, run, step).await
     }
 
-    async fn unload(&self, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
+    async fn unload(&self, spec: &UnloadSpec) -> Result<Option<Unloaded>, DatabaseError> {
         load::unload(self, spec).await
     }
 }

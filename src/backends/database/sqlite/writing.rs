@@ -113,7 +113,7 @@ impl Writer for Sqlite {
         load::refused(self, namespace, run, step).await
     }
 
-    async fn unload(&self, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
+    async fn unload(&self, spec: &UnloadSpec) -> Result<Option<Unloaded>, DatabaseError> {
         load::unload(self, spec).await
     }
 }

@@ -11,7 +11,7 @@ use super::refused;
 use super::rejects::RejectsFile;
 use super::request::{OnError, Request};
 use super::sources::{Matched, Opening, wanted_rules};
-use crate::backends::database::load::{MissingSpec, Refused, UnloadSpec, Written};
+use crate::backends::database::load::{MissingSpec, Refused, Written};
 use crate::backends::database::{DatabaseErrorKind, LoadSession, LoadSpec, Reader, Writer};
 use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
@@ -64,7 +64,7 @@ struct Flow {
 }
 
 impl Applying<'_> {
-    fn table(&self, name: &str) -> Result<&Table, LoadError> {
+    pub(super) fn table(&self, name: &str) -> Result<&Table, LoadError> {
         let lost = || LoadError::Bug { message: format!("the model has lost the table '{name}'") };
         self.model.tables.get(name).ok_or_else(lost)
     }
@@ -320,27 +320,6 @@ impl Applying<'_> {
         let deleted = self.database.delete_missing(&spec).await?;
         self.context.advance(deleted);
         Ok(Outcome::default().with("deleted", deleted))
-    }
-
-    async fn unload(&self, table: &str, swept: &[String]) -> Result<Outcome, LoadError> {
-        let Some((run, step)) = self.context.undoes.clone() else {
-            return Err(LoadError::Bug { message: "a load is taken back only by 'op undo'".to_owned() });
-        };
-        let spec = UnloadSpec {
-            namespace: self.tenant.namespace.clone(),
-            table: table.to_owned(),
-            definition: self.table(table)?.clone(),
-            run: run.clone(),
-            step,
-        };
-        let done = self.database.unload(&spec).await?;
-        let mut outcome = Outcome::default().with("removed", done.removed).with("restored", done.restored);
-        if done.kept > 0 {
-            outcome.count("kept", done.kept);
-            outcome.notes.push(format!("{} rows of {table} were changed since the load and stay", done.kept));
-        }
-        self.bring_swept((table, swept), &run, &mut outcome).await?;
-        Ok(outcome)
     }
 }
 

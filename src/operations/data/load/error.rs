@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::safety;
-use crate::backends::catalog::CatalogError;
+use super::unload::UnloadError;
 use crate::backends::database::DatabaseError;
 use crate::backends::sealing::SealingError;
 use crate::backends::site::{SiteError, database_failure};
@@ -24,6 +24,11 @@ pub enum LoadError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Safety(#[from] SafetyError),
+
+    /// It cannot be taken back.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Unload(#[from] UnloadError),
 
     /// A source does not fit its table.
     #[error(transparent)]
@@ -351,6 +356,7 @@ impl Failure for LoadError {
         match self {
             Self::Site(error) => error.kind(),
             Self::Safety(error) => safety::kind(error),
+            Self::Unload(error) => error.kind(),
             Self::Database(error) => database_failure(error),
             Self::Source(SourceError::Unreadable { .. })
             | Self::UnknownDataType { .. }
@@ -384,13 +390,8 @@ impl Failure for LoadError {
             Self::Database(error) => error.is_transient(),
             Self::Site(error) => error.is_transient(),
             Self::Safety(error) => safety::is_transient(error),
+            Self::Unload(error) => error.is_transient(),
             _ => false,
         }
-    }
-}
-
-impl From<CatalogError> for LoadError {
-    fn from(error: CatalogError) -> Self {
-        Self::Site(error.into())
     }
 }

@@ -14,6 +14,7 @@
 //! | [`sealed`] | columns that are kept sealed |
 //! | [`rejects`], [`refused`] | the rejects file |
 //! | [`spool`] | sources that cannot be read twice |
+//! | [`unload`] | taking a load back |
 
 pub mod apply;
 pub mod error;
@@ -31,6 +32,7 @@ mod settle;
 pub mod shaper;
 pub mod sources;
 pub mod spool;
+pub mod unload;
 
 pub use crate::rules::time_zone;
 pub use error::LoadError;

@@ -10,7 +10,7 @@ use super::request::{Input, Mode, Request};
 use super::sources::{self, Matched, Opening, wanted_rules};
 use crate::backends::catalog::SourceMark;
 use crate::backends::database::{Conflict, Reader, TableMark};
-use crate::backends::site::SiteReader;
+use crate::backends::site::{SiteError, SiteReader};
 use crate::engine::Fingerprint;
 use crate::formats::digest_file;
 use crate::model::{Model, OnDelete, Pack, Row, Table, TenantRecord};
@@ -156,7 +156,7 @@ impl Looking<'_> {
         let (_, shaper) = self.opening().open(&one, 0).await?;
         required(&one, table, shaper.columns())?;
         let rows = self.rows(&one.table).await?;
-        let mark = self.site.catalog().source_mark(&self.tenant.id, &one.table).await?;
+        let mark = self.site.catalog().source_mark(&self.tenant.id, &one.table).await.map_err(SiteError::from)?;
         let unchanged = match mark {
             Some(mark) if self.request.mode == Mode::Incremental => {
                 same_source(&mark, &digest, (model, mapping)) && mark.mark == self.mark(&one.table).await?

@@ -8,6 +8,7 @@ use super::observe::options_digest;
 use super::plan::TableLoad;
 use crate::backends::cache::CacheOutcome;
 use crate::backends::catalog::SourceMark;
+use crate::backends::site::SiteError;
 use crate::engine::Outcome;
 
 impl Applying<'_> {
@@ -28,7 +29,7 @@ impl Applying<'_> {
                 counts: BTreeMap::new(),
                 run: self.context.run.clone(),
             };
-            site.catalog().put_source_mark(&self.tenant.id, &load.table, &mark).await?;
+            site.catalog().put_source_mark(&self.tenant.id, &load.table, &mark).await.map_err(SiteError::from)?;
         }
         self.context.advance(1);
         let mut outcome = Outcome::default();

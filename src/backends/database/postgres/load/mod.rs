@@ -64,15 +64,15 @@ pub(super) async fn begin(database: &Postgres, spec: LoadSpec) -> Result<Box<dyn
 }
 
 /// Takes back what a step loaded.
-pub(super) async fn unload(database: &Postgres, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
+pub(super) async fn unload(database: &Postgres, spec: &UnloadSpec) -> Result<Option<Unloaded>, DatabaseError> {
     let mut transaction = database.begin(&spec.namespace).await?;
     let place = checkpoint::Place { namespace: &spec.namespace, run: &spec.run, step: spec.step };
     let Some(checkpoint) = checkpoint::read(&mut transaction, &place).await? else {
-        return Ok(Unloaded::default());
+        return unload::taken_back(&mut transaction, spec).await;
     };
     let unloaded = unload::unload(&mut transaction, spec, &checkpoint).await?;
     transaction.commit().await.map_err(translate)?;
-    Ok(unloaded)
+    Ok(Some(unloaded))
 }
 
 /// Deletes what a source did not hold.

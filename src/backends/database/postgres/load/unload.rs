@@ -1,12 +1,13 @@
 //! Taking a load back: rows that it inserted are removed, rows that it changed become what they
 //! were, rows that somebody changed since are left alone and counted.
 
-use sqlx::{PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::as_owner::{Bound, Hand};
 use super::super::code::Effect;
 use super::super::error::translate;
 use super::super::operators::Operators;
+use super::super::session::hold_tables;
 use super::probes::key_text;
 use crate::backends::database::load::{MissingSpec, UnloadSpec, Unloaded};
 use crate::backends::database::quote::{identifier, list, qualified};
@@ -34,7 +35,32 @@ pub async fn unload(
     };
     taking.hand.dismiss(connection).await?;
     forget(connection, spec).await?;
+    remember(connection, spec, &unloaded).await?;
     Ok(unloaded)
+}
+
+async fn remember(connection: &mut PgConnection, spec: &UnloadSpec, unloaded: &Unloaded) -> Result<(), DatabaseError> {
+    let sql = format!(
+        "INSERT INTO {} (run, step, kind, key, before) VALUES ($1, $2, 'undone', '', $3)",
+        qualified(&spec.namespace, "_fixtool_undo")
+    );
+    let told = serde_json::json!(unloaded).to_string();
+    let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step)), Bound::Text(&told)];
+    Hand::Ours.execute(connection, &sql, &values).await.map(drop)
+}
+
+/// What was taken back of a step whose checkpoint went with that.
+pub async fn taken_back(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Option<Unloaded>, DatabaseError> {
+    let journal = qualified(&spec.namespace, "_fixtool_undo");
+    let sql = format!("SELECT before FROM {journal} WHERE run = $1 AND step = $2 AND kind = 'undone'");
+    hold_tables(connection, &[journal]).await?;
+    let told: Option<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(&spec.run)
+        .bind(i64::from(spec.step))
+        .fetch_optional(connection)
+        .await
+        .map_err(translate)?;
+    Ok(told.map(|told| serde_json::from_str(&told).unwrap_or_default()))
 }
 
 fn inserted(checkpoint: &Checkpoint) -> u64 {

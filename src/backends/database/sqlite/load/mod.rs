@@ -30,7 +30,7 @@ pub(super) async fn begin(database: &Sqlite, spec: LoadSpec) -> Result<Box<dyn L
 }
 
 /// Takes back what a step loaded.
-pub(super) async fn unload(database: &Sqlite, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
+pub(super) async fn unload(database: &Sqlite, spec: &UnloadSpec) -> Result<Option<Unloaded>, DatabaseError> {
     let mut transaction = database.begin(&spec.namespace).await?;
     let unloaded = unload::unload(&mut transaction, spec).await?;
     transaction.commit().await.map_err(translate)?;

@@ -15,16 +15,51 @@ use crate::backends::database::quote::{identifier, list, literal};
 use crate::model::Engine;
 
 /// Takes back one step of a run, in the transaction of the caller.
-pub async fn unload(connection: &mut SqliteConnection, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
-    let table = identifier(&spec.table);
+pub async fn unload(connection: &mut SqliteConnection, spec: &UnloadSpec) -> Result<Option<Unloaded>, DatabaseError> {
     let place = Place { namespace: &spec.namespace, run: &spec.run, step: spec.step };
     let Some(checkpoint) = checkpoint::read(connection, &place).await? else {
-        return Ok(Unloaded::default());
+        return taken_back(connection, &place).await;
     };
-    if checkpoint.state.get("road").and_then(serde_json::Value::as_str) == Some("bare") {
+    let unloaded = if checkpoint.state.get("road").and_then(serde_json::Value::as_str) == Some("bare") {
         let made = checkpoint.state.pointer("/counts/inserted").and_then(serde_json::Value::as_u64);
-        return bare(connection, spec, &place, made.unwrap_or_default()).await;
-    }
+        bare(connection, spec, &place, made.unwrap_or_default()).await?
+    } else {
+        staged(connection, spec).await?
+    };
+    forget(connection, &place).await?;
+    remember(connection, &place, &unloaded).await?;
+    Ok(Some(unloaded))
+}
+
+async fn remember(
+    connection: &mut SqliteConnection,
+    place: &Place<'_>,
+    unloaded: &Unloaded,
+) -> Result<(), DatabaseError> {
+    sqlx::query("INSERT INTO _fixtool_undo (run, step, kind, key, before) VALUES (?1, ?2, 'undone', '', ?3)")
+        .bind(place.run)
+        .bind(i64::from(place.step))
+        .bind(serde_json::json!(unloaded).to_string())
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(translate)
+}
+
+/// What was taken back of a step whose checkpoint went with that.
+async fn taken_back(connection: &mut SqliteConnection, place: &Place<'_>) -> Result<Option<Unloaded>, DatabaseError> {
+    let sql = "SELECT before FROM _fixtool_undo WHERE run = ?1 AND step = ?2 AND kind = 'undone'";
+    let told: Option<String> = sqlx::query_scalar(sql)
+        .bind(place.run)
+        .bind(i64::from(place.step))
+        .fetch_optional(connection)
+        .await
+        .map_err(translate)?;
+    Ok(told.map(|told| serde_json::from_str(&told).unwrap_or_default()))
+}
+
+async fn staged(connection: &mut SqliteConnection, spec: &UnloadSpec) -> Result<Unloaded, DatabaseError> {
+    let table = identifier(&spec.table);
     let key = key_text("t.", &spec.definition.primary_key);
     let mine = format!("u.run = {} AND u.step = {}", literal(&spec.run), spec.step);
     let entries = number(
@@ -57,7 +92,6 @@ pub async fn unload(connection: &mut SqliteConnection, spec: &UnloadSpec) -> Res
         ),
     )
     .await?;
-    forget(connection, &place).await?;
     let kept = entries.saturating_sub(removed + changed + returned);
     Ok(Unloaded { removed, restored: changed + returned, kept })
 }
@@ -72,7 +106,6 @@ async fn bare(
     let ours = "t.rowid IN (SELECT id FROM temp._fixtool_ours)";
     refuse_if_referenced(connection, spec, ours).await?;
     let removed = execute(connection, format!("DELETE FROM {} AS t WHERE {ours}", identifier(&spec.table))).await?;
-    forget(connection, place).await?;
     execute(connection, "DROP TABLE temp._fixtool_ours".to_owned()).await?;
     Ok(Unloaded { removed, restored: 0, kept: made.saturating_sub(removed) })
 }
