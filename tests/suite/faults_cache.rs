@@ -1,7 +1,7 @@
 //! The load is right without Redis, with Redis, and with Redis killed in the middle; and it says what
 //! happened to the cache.
 
-use crate::support::{PrivateRedis, Redis, Site, on_both_engines, unique, words};
+use crate::support::{PrivateRedis, Redis, RedisCluster, Site, on_both_engines, unique, words};
 
 const ROWS: u64 = 4_000;
 
@@ -67,6 +67,29 @@ fn redis_dies_in_the_middle_on_postgres() {
 #[test]
 fn redis_dies_in_the_middle_on_sqlite() {
     redis_dies_in_the_middle(Site::sqlite());
+}
+
+#[test]
+fn in_a_cluster_the_tenants_own_keys_go_from_every_node() {
+    let cluster = RedisCluster::start();
+    let mut site = Site::sqlite();
+    site.set("REDIS_URL", &cluster.primaries()[0]);
+    words::init(&site, "acme");
+    let keys = |tenant: &str| (0..300).map(|number| format!("tenant:{tenant}:page:{number}")).collect::<Vec<_>>();
+    cluster.set(&keys("acme"));
+    cluster.set(&keys("acmex"));
+    let kept = |pattern: &str| -> Vec<usize> {
+        cluster.primaries().iter().map(|url| Redis::connect(url).keys(pattern).len()).collect()
+    };
+    let others = kept("tenant:acmex:*");
+    assert!(
+        others.iter().all(|count| *count > 0) && kept("tenant:acme:*").iter().all(|count| *count > 0),
+        "{others:?}"
+    );
+    let file = site.write("users.csv", words::users(10));
+    let load = words::load(&site, &file, "acme", "users").code(0);
+    assert_eq!(kept("tenant:acme:*"), [0, 0, 0], "{load}");
+    assert_eq!(kept("tenant:acmex:*"), others);
 }
 
 on_both_engines!(without_redis);

@@ -24,7 +24,7 @@ pub mod words;
 pub use environment::{Output, Running, TestEnvironment};
 pub use pooler::Pooler;
 pub use redis::Redis;
-pub use server::{PrivatePostgres, PrivateRedis};
+pub use server::{PrivatePostgres, PrivateRedis, RedisCluster};
 pub use site::{Engine, PostgresDatabase, Site};
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,5 +1,6 @@
 //! Servers of one test alone, which may be stopped, restarted and killed in the middle.
 
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -137,5 +138,76 @@ impl PrivateRedis {
 impl Drop for PrivateRedis {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Three Redis servers that share the keys, and a replica of each.
+#[derive(Debug)]
+pub struct RedisCluster {
+    folder: TempDir,
+    ports: Vec<u16>,
+    nodes: Vec<Child>,
+}
+
+impl RedisCluster {
+    /// Starts one.
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("fixtool-redis-").tempdir().expect("a temporary folder");
+        let mut cluster = Self { folder: folder, ports: Vec::new(), nodes: Vec::new() };
+        for number in 0..6 {
+            let port = free_port();
+            let child = Command::new("redis-server")
+                .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()])
+                .args(["--cluster-enabled", "yes", "--cluster-config-file", &format!("{number}.conf")])
+                .args(["--cluster-port", &free_port().to_string()])
+                .current_dir(cluster.folder.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("redis-server");
+            cluster.ports.push(port);
+            cluster.nodes.push(child);
+        }
+        let until = Instant::now() + Duration::from_secs(10);
+        while cluster.ports.iter().any(|port| TcpStream::connect(("127.0.0.1", *port)).is_err()) {
+            assert!(Instant::now() < until, "Redis starts");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let made = Command::new("redis-cli")
+            .args(["--cluster", "create"])
+            .args(cluster.ports.iter().map(|port| format!("127.0.0.1:{port}")))
+            .args(["--cluster-replicas", "1", "--cluster-yes"])
+            .output()
+            .expect("redis-cli");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        cluster
+    }
+
+    /// The addresses of the three primaries.
+    pub fn primaries(&self) -> Vec<String> {
+        self.ports[..3].iter().map(|port| format!("redis://127.0.0.1:{port}")).collect()
+    }
+
+    /// Lays down keys, each where it belongs.
+    pub fn set(&self, keys: &[String]) {
+        let mut child = Command::new("redis-cli")
+            .args(["-c", "-p", &self.ports[0].to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-cli");
+        let lines: String = keys.iter().flat_map(|key| ["SET ", key, " old\n"]).collect();
+        child.stdin.take().expect("its input").write_all(lines.as_bytes()).expect("redis-cli reads");
+        assert!(child.wait().expect("the end").success(), "the keys are laid down");
+    }
+}
+
+impl Drop for RedisCluster {
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            let _ = node.kill();
+            let _ = node.wait();
+        }
     }
 }
