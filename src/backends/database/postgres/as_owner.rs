@@ -15,9 +15,9 @@ use super::code::{Effect, Road};
 use super::error::translate;
 use super::own;
 use super::rows::run;
-use crate::backends::database::DatabaseError;
 use crate::backends::database::quote::{identifier, literal, qualified};
-use crate::model::Namespace;
+use crate::backends::database::{DatabaseError, DatabaseErrorKind};
+use crate::model::{Engine, Namespace};
 
 /// A value that a statement names as `$1`, `$2` and so on.
 #[derive(Debug, Clone, Copy)]
@@ -172,6 +172,46 @@ impl Hand {
 const FUNCTION: &str = "_fixtool_as_owner";
 const RESULT: &str = "_fixtool_result";
 
+const NOT_ALLOWED: &str = "a trigger or function of the tenant's did what it may not do when fixtool writes for it: change \
+    the role, defer a trigger, make a temporary table, prepare a statement";
+
+/// What we are to a role. A membership has options from version 16 on.
+const MEMBERSHIP: &str = "\
+SELECT current_user::pg_catalog.text,
+    pg_catalog.pg_has_role($1::pg_catalog.name, CASE WHEN v.options THEN 'SET' ELSE 'MEMBER' END)
+        AND pg_catalog.pg_has_role($1::pg_catalog.name, 'USAGE'),
+    CASE WHEN v.options THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END,
+    (SELECT pg_catalog.format(' WITH INHERIT %s, SET %s',
+            pg_catalog.to_jsonb(m) OPERATOR(pg_catalog.->>) 'inherit_option',
+            pg_catalog.to_jsonb(m) OPERATOR(pg_catalog.->>) 'set_option')
+     FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.roleid
+     JOIN pg_catalog.pg_roles u ON u.oid OPERATOR(pg_catalog.=) m.member
+     WHERE v.options AND r.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.name
+       AND u.rolname OPERATOR(pg_catalog.=) current_user AND m.grantor OPERATOR(pg_catalog.=) m.member)
+FROM (SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 160000) v (options)";
+
+struct Membership {
+    user: String,
+    /// We may give things to the role, and work with them.
+    suffices: bool,
+    /// The options that a grant needs.
+    options: String,
+    /// The options of what we granted ourselves beforehand.
+    before: Option<String>,
+}
+
+impl Membership {
+    async fn of(connection: &mut PgConnection, role: &str) -> Result<Self, DatabaseError> {
+        let row = sqlx::query(MEMBERSHIP).bind(role).fetch_one(connection).await.map_err(translate)?;
+        Ok(Self {
+            user: row.try_get(0).map_err(translate)?,
+            suffices: row.try_get(1).map_err(translate)?,
+            options: row.try_get(2).map_err(translate)?,
+            before: row.try_get(3).map_err(translate)?,
+        })
+    }
+}
+
 /// A role of the tenant, ready to work in this transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
@@ -186,11 +226,45 @@ impl Owner {
     /// the transaction.
     async fn engage(connection: &mut PgConnection, namespace: &Namespace, role: &str) -> Result<Self, DatabaseError> {
         let mut owner = Self { namespace: namespace.clone(), role: role.to_owned(), lent: Vec::new() };
+        let joined = owner.join(connection).await?;
         // Whatever the tenant deferred is looked at when it happens.
         run(connection, "SET CONSTRAINTS ALL IMMEDIATE".to_owned()).await?;
         let rights = ("DELETE", "SELECT, INSERT, UPDATE, DELETE");
         owner.lent = owner.grant(connection, ("table", &owner.journal()), rights).await?;
+        owner.lent.extend(joined);
         Ok(owner)
+    }
+
+    /// Makes us a member of the role until the transaction ends, unless we have its rights; the statement that takes that
+    /// back. Only who is a member may give a thing to a role and still work with it.
+    async fn join(&self, connection: &mut PgConnection) -> Result<Option<String>, DatabaseError> {
+        let membership = Membership::of(connection, &self.role).await?;
+        if membership.suffices {
+            return Ok(None);
+        }
+        let role = identifier(&self.role);
+        let grant = format!("GRANT {role} TO CURRENT_USER{}", membership.options);
+        let refused = || {
+            let user = identifier(&membership.user);
+            let message = format!(
+                "the tenant's code that this write runs must run as the role {role}, and fixtool's user {user} may not act for it"
+            );
+            DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unsupported, message).with_help(format!(
+                "let a superuser say: GRANT {role} TO {user}{}; ALTER ROLE {user} INHERIT",
+                membership.options
+            ))
+        };
+        run(connection, grant).await.map_err(|error| match error.kind {
+            DatabaseErrorKind::Permission => refused(),
+            _ => error,
+        })?;
+        if !Membership::of(connection, &self.role).await?.suffices {
+            return Err(refused());
+        }
+        Ok(Some(match &membership.before {
+            Some(options) => format!("GRANT {role} TO CURRENT_USER{options}"),
+            None => format!("REVOKE {role} FROM CURRENT_USER"),
+        }))
     }
 
     /// Gives the role rights unless it has them, told by the first; the statement that takes them back. Who owns a thing
@@ -275,11 +349,14 @@ impl Owner {
             "CREATE FUNCTION {function}() RETURNS SETOF pg_catalog.text[] LANGUAGE plpgsql VOLATILE \
              SET search_path = {schema}, public, pg_temp AS {}; \
              CREATE MATERIALIZED VIEW {result} AS SELECT w.r FROM {function}() AS w (r) WITH NO DATA; \
-             ALTER MATERIALIZED VIEW {result} OWNER TO {role}; \
-             REFRESH MATERIALIZED VIEW {result}",
+             ALTER MATERIALIZED VIEW {result} OWNER TO {role}",
             literal(body)
         );
         run(connection, make).await?;
+        run(connection, format!("REFRESH MATERIALIZED VIEW {result}")).await.map_err(|error| match error.kind {
+            DatabaseErrorKind::Permission => error.with_help(NOT_ALLOWED),
+            _ => error,
+        })?;
         let rows: Vec<Vec<Option<String>>> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT r FROM {result}")))
             .fetch_all(&mut *connection)
             .await

@@ -36,10 +36,9 @@ const MEMBERS: &str = r#"
     WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
       AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char""#;
 
-/// Of tables by their full names: those whose writing runs a tenant's code, and that code. With it what hangs on the
-/// tables to which a foreign key passes a change on, or, where rows are removed (`$2`), a removal.
-const CODE: &str = r#"
-WITH RECURSIVE given AS (
+/// Of tables by their full names: with them those to which a foreign key passes a change on, or, where rows are removed
+/// (`$2`), a removal, and the children of all of them.
+pub(super) const REACHED: &str = r#"given AS (
     SELECT pg_catalog.to_regclass(w.name)::pg_catalog.oid AS id FROM pg_catalog.unnest($1::pg_catalog.text[]) AS w (name)
 ), reached (id, passed_on) AS (
     SELECT id, false FROM given
@@ -57,7 +56,11 @@ WITH RECURSIVE given AS (
           AND (k.confupdtype OPERATOR(pg_catalog.=) ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[])
                OR $2 AND k.confdeltype OPERATOR(pg_catalog.=) ANY (ARRAY['c', 'n', 'd']::pg_catalog."char"[]))
     ) n
-), types (id, rel) AS (
+)"#;
+
+/// Tables of those that are reached whose writing runs a tenant's code, and that code.
+const CODE: &str = r#"
+WITH RECURSIVE {REACHED}, types (id, rel) AS (
     SELECT a.atttypid, r.id FROM reached r JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) r.id
     WHERE a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
       AND a.atttypid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
@@ -256,7 +259,7 @@ impl Road {
         tables: &[String],
         effect: Effect,
     ) -> Result<Self, DatabaseError> {
-        let sql = CODE.replace("{MEMBERS}", MEMBERS).replace("{HARMLESS}", HARMLESS);
+        let sql = CODE.replace("{REACHED}", REACHED).replace("{MEMBERS}", MEMBERS).replace("{HARMLESS}", HARMLESS);
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(tables)
             .bind(effect == Effect::Removes)

@@ -22,6 +22,7 @@ pub mod rebuild;
 mod refill;
 mod rows;
 mod session;
+mod triggers;
 mod writing;
 
 use std::sync::Arc;
