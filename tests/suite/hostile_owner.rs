@@ -24,7 +24,23 @@ fn what_a_member_of_the_owner_role_planted_is_never_called() {
     scene.armed();
     commands::all(&mut scene, "acme");
     scene.assert_unharmed();
-    scene.assert_nothing_refused(&["bad.csv", "op resume"]);
+    // A trigger that defers what comes after it is not gone on with, so the users that the sessions point at are missing.
+    scene.assert_nothing_refused(&["bad.csv", "op resume", "ai_sessions,content"], Some("defer a trigger"));
+    if often(0, 1) == 1 {
+        members_without_deferring(true);
+    }
+}
+
+/// The same, but no trap defers a trigger: so all is carried out.
+fn members_without_deferring(superuser: bool) {
+    let mut scene = Scene::new(superuser);
+    let (before, after) = OVERLOADS.split_once("'SET CONSTRAINTS ALL DEFERRED',").expect("a trap that defers");
+    scene.plant(&format!("{before}{after}"), "tenant_acme");
+    scene.plant_triggers("tenant_acme");
+    scene.armed();
+    commands::most(&mut scene, "acme");
+    scene.assert_unharmed();
+    scene.assert_nothing_refused(&["bad.csv", "op resume"], None);
 }
 
 /// Whoever deletes or changes a row deletes or changes those that point at it, and their triggers run.
@@ -120,13 +136,7 @@ fn code_on_tables_of_the_owner_role_is_never_called() {
 /// fixtool may make schemas and roles, and no more: a trap would give its owner the role of another tenant.
 #[test]
 fn without_a_superuser_nothing_is_called_either() {
-    let mut scene = Scene::new(false);
-    scene.plant(OVERLOADS, "tenant_acme");
-    scene.plant_triggers("tenant_acme");
-    scene.armed();
-    commands::most(&mut scene, "acme");
-    scene.assert_unharmed();
-    scene.assert_nothing_refused(&["bad.csv", "op resume"]);
+    members_without_deferring(false);
 }
 
 /// A view in the place of a table: its functions would run with the rights of whoever reads it.

@@ -171,12 +171,15 @@ impl Scene {
         output
     }
 
-    /// Fails if a command was refused but those with one of these words: traps that nobody can reach are no trouble.
+    /// Fails if a command was refused but those with one of these words, and those that were refused with this one: traps
+    /// that nobody can reach are no trouble.
     #[track_caller]
-    pub fn assert_nothing_refused(&self, but: &[&str]) {
-        // What a command said stands behind its own line.
-        let command = |line: &str| line.lines().next().unwrap_or_default().to_owned();
-        let expected = |line: &str| but.iter().any(|word| command(line).contains(word));
+    pub fn assert_nothing_refused(&self, but: &[&str], with: Option<&str>) {
+        let expected = |outcome: &str| {
+            // What a command said stands behind its own line.
+            let (command, said) = outcome.split_once('\n').unwrap_or((outcome, ""));
+            but.iter().any(|word| command.contains(word)) || with.is_some_and(|word| said.contains(word))
+        };
         let refused: Vec<_> =
             self.outcomes.iter().filter(|(line, code)| !matches!(code, 0 | 3) && !expected(line)).collect();
         assert!(refused.is_empty(), "{refused:#?}");
