@@ -10,7 +10,8 @@ mod scan;
 use memchr::memchr2;
 use serde::{Deserialize, Serialize};
 
-use super::feed::{Feed, More};
+use super::error::RAW_LIMIT;
+use super::feed::{Feed, Line, More};
 use super::record::{Kind, Place, Record, RecordReader, Span, narrow};
 use super::trouble::{self, Trouble};
 use super::{RecordError, SourceError};
@@ -167,9 +168,7 @@ impl CsvReader {
                     Ok(More::End) if quoted && ended => return Err(self.unclosed().into()),
                     // At the end the scan is told so, and ends the record there.
                     Ok(More::Bytes | More::End) => {}
-                    Ok(More::TooLong) if quoted && self.first_line().1 < self.feed.bytes().len() => {
-                        return Err(self.unclosed().into());
-                    }
+                    Ok(More::TooLong) if quoted => return Err(self.unclosed().into()),
                     Ok(More::TooLong) => return Err(self.too_long().into()),
                     Err(e) => {
                         self.done = true;
@@ -180,8 +179,8 @@ impl CsvReader {
         }
     }
 
-    /// A fault of the quoting. Where the record ends cannot be known, so reading goes on with
-    /// the line after the one on which the record began.
+    /// A fault inside a record. Only where no quote is near is its line end certain; else reading stops, because
+    /// a line inside a quoted field must never become a record.
     fn fault(&mut self, at: usize, fault: Fault) -> RecordError {
         let trouble = match fault {
             Fault::StrayQuote => Trouble::new(
@@ -204,9 +203,18 @@ impl CsvReader {
             ),
             Fault::Nul => Trouble::nul(at),
         };
-        let (bytes, with_end) = self.first_line();
-        self.scan.lines = 1;
-        self.broken(&trouble, bytes.max(at), with_end)
+        let quotes = matches!(fault, Fault::StrayQuote | Fault::AfterQuote) || self.returns;
+        match self.feed.line() {
+            Ok(Line::At { bytes, with_end })
+                if !quotes
+                    && bytes >= at
+                    && memchr::memchr(b'"', self.feed.bytes().get(..bytes).unwrap_or_default()).is_none() =>
+            {
+                self.scan.lines = 1;
+                self.broken(&trouble, bytes, with_end)
+            }
+            _ => self.stopped(&trouble),
+        }
     }
 
     /// The quote that is open at the end of what may be read.
@@ -219,16 +227,17 @@ impl CsvReader {
         };
         let help = "close the quote, or double it if it belongs to the text";
         let trouble = Trouble { at, code: "unclosed_quote", reason, help: help.to_owned() };
-        let (bytes, with_end) = self.first_line();
-        self.scan.lines = 1;
-        self.broken(&trouble, bytes.max(at), with_end)
+        self.stopped(&trouble)
     }
 
-    /// Length of the first line at hand, without and with its end.
-    fn first_line(&self) -> (usize, usize) {
-        let bytes = self.feed.bytes();
-        let end = if self.returns { memchr2(b'\r', b'\n', bytes) } else { memchr::memchr(b'\n', bytes) };
-        end.map_or((bytes.len(), bytes.len()), |end| (end, end + 1))
+    /// The error after which nothing more of the source is read.
+    fn stopped(&mut self, trouble: &Trouble) -> RecordError {
+        self.done = true;
+        let kept = self.feed.bytes().len().min(RAW_LIMIT.max(trouble.at));
+        let mut error = self.error(trouble, kept);
+        error.reason.push_str("; where the record ends is not certain, so the rest of the source was not read");
+        error.recoverable = false;
+        error
     }
 
     /// A record beyond the limit is left behind up to its line end, in constant memory.
@@ -236,9 +245,25 @@ impl CsvReader {
         let limit = self.feed.limits.record;
         let mut error = self.error(&Trouble::too_long(limit), self.feed.bytes().len().min(limit));
         let ending = if self.returns { b'\r' } else { b'\n' };
-        match trouble::skip_past(&mut self.feed, ending) {
-            Ok(found) => self.line += u64::from(found),
-            Err(_) => error.recoverable = false,
+        loop {
+            let bytes = self.feed.bytes();
+            match memchr2(ending, b'"', bytes) {
+                Some(at) if bytes.get(at) == Some(&ending) => {
+                    self.feed.consume(at + 1);
+                    self.line += 1;
+                    break;
+                }
+                Some(_) => error.recoverable = false,
+                None => {
+                    self.feed.consume(bytes.len());
+                    match self.feed.more() {
+                        Ok(More::Bytes) => continue,
+                        Ok(_) => {}
+                        Err(_) => error.recoverable = false,
+                    }
+                }
+            }
+            break;
         }
         self.done |= !error.recoverable;
         error
