@@ -165,10 +165,16 @@ impl CsvReader {
                 Step::Record { bytes, with_end } => return Ok((bytes, with_end)),
                 Step::Broken { at, fault } => return Err(self.fault(at, fault).into()),
                 Step::Short { quoted } => match self.feed.more() {
-                    Ok(More::End) if quoted && ended => return Err(self.unclosed().into()),
+                    Ok(More::End) if quoted && ended => {
+                        let reason = "a quote is opened and never closed";
+                        let help = "close the quote, or double it if it belongs to the text";
+                        return Err(self.unclosed(Trouble::new(0, "unclosed_quote", reason, help)).into());
+                    }
                     // At the end the scan is told so, and ends the record there.
                     Ok(More::Bytes | More::End) => {}
-                    Ok(More::TooLong) if quoted => return Err(self.unclosed().into()),
+                    Ok(More::TooLong) if quoted => {
+                        return Err(self.unclosed(Trouble::too_long(self.feed.limits.record)).into());
+                    }
                     Ok(More::TooLong) => return Err(self.too_long().into()),
                     Err(e) => {
                         self.done = true;
@@ -218,15 +224,8 @@ impl CsvReader {
     }
 
     /// The quote that is open at the end of what may be read.
-    fn unclosed(&mut self) -> RecordError {
-        let at = self.scan.fields.last().map_or(0, |open| open.start.saturating_sub(1));
-        let reason = if self.feed.ended() {
-            "a quote is opened and never closed".to_owned()
-        } else {
-            format!("a quote is opened and not closed within {} bytes", self.feed.limits.record)
-        };
-        let help = "close the quote, or double it if it belongs to the text";
-        let trouble = Trouble { at, code: "unclosed_quote", reason, help: help.to_owned() };
+    fn unclosed(&mut self, mut trouble: Trouble) -> RecordError {
+        trouble.at = self.scan.fields.last().map_or(0, |open| open.start.saturating_sub(1));
         self.stopped(&trouble)
     }
 
@@ -234,39 +233,35 @@ impl CsvReader {
     fn stopped(&mut self, trouble: &Trouble) -> RecordError {
         self.done = true;
         let kept = self.feed.bytes().len().min(RAW_LIMIT.max(trouble.at));
-        let mut error = self.error(trouble, kept);
-        error.reason.push_str("; where the record ends is not certain, so the rest of the source was not read");
-        error.recoverable = false;
-        error
+        self.error(trouble, kept).last()
     }
 
-    /// A record beyond the limit is left behind up to its line end, in constant memory.
+    /// A record beyond the limit is left behind up to its line end, in constant memory; where a quote stands before
+    /// that end, reading stops.
     fn too_long(&mut self) -> RecordError {
         let limit = self.feed.limits.record;
-        let mut error = self.error(&Trouble::too_long(limit), self.feed.bytes().len().min(limit));
+        let error = self.error(&Trouble::too_long(limit), self.feed.bytes().len().min(limit));
         let ending = if self.returns { b'\r' } else { b'\n' };
         loop {
             let bytes = self.feed.bytes();
-            match memchr2(ending, b'"', bytes) {
-                Some(at) if bytes.get(at) == Some(&ending) => {
-                    self.feed.consume(at + 1);
-                    self.line += 1;
+            let found = memchr2(ending, b'"', bytes);
+            if let Some(at) = found {
+                if bytes.get(at) == Some(&b'"') {
                     break;
                 }
-                Some(_) => error.recoverable = false,
-                None => {
-                    self.feed.consume(bytes.len());
-                    match self.feed.more() {
-                        Ok(More::Bytes) => continue,
-                        Ok(_) => {}
-                        Err(_) => error.recoverable = false,
-                    }
-                }
+                self.feed.consume(at + 1);
+                self.line += 1;
+                return error;
             }
-            break;
+            self.feed.consume(bytes.len());
+            match self.feed.more() {
+                Ok(More::Bytes) => {}
+                Ok(_) => return error,
+                Err(_) => break,
+            }
         }
-        self.done |= !error.recoverable;
-        error
+        self.done = true;
+        error.last()
     }
 
     /// Leaves a broken record behind and says what is wrong with it.

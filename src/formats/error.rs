@@ -35,6 +35,15 @@ pub struct RecordError {
     pub recoverable: bool,
 }
 
+impl RecordError {
+    /// The same error where nothing behind it can be read.
+    pub(super) fn last(mut self) -> Self {
+        self.reason.push_str("; where the record ends is not certain, so the rest of the source was not read");
+        self.recoverable = false;
+        self
+    }
+}
+
 impl Diagnostic for RecordError {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(format!("fixtool::data::record::{}", self.code)))

@@ -177,6 +177,7 @@ impl Read for Endless {
 fn a_line_of_100_mb_is_refused_in_every_format() {
     for (format, before, after) in [
         (SourceFormat::Csv, "id\n", "\n7\n"),
+        (SourceFormat::Csv, "id\n\"", "\"\n7\n"),
         (SourceFormat::Tsv, "id\n", "\n7\n"),
         (SourceFormat::Ndjson, "{\"id\":\"", "\"}\n{\"id\":7}\n"),
         (SourceFormat::JsonArray, "[{\"id\":\"", "\"},{\"id\":7}]"),
@@ -186,7 +187,12 @@ fn a_line_of_100_mb_is_refused_in_every_format() {
         let (good, errors) = drain("-", Box::new(input), &of(format)).unwrap();
         assert_eq!(errors.first().map(|e| e.code), Some("too_long"), "{format}");
         assert!(errors.iter().all(|e| e.raw.len() <= 64 * 1024), "{format}");
-        assert_eq!(good, 1, "{format}: the record behind it is read");
+        // In an open quote of that length no line end is certain.
+        let certain = errors.iter().all(|e| e.recoverable);
+        assert_eq!(
+            (good, certain),
+            if before.ends_with('"') && format == SourceFormat::Csv { (0, false) } else { (1, true) }
+        );
     }
 }
 
