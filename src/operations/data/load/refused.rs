@@ -55,7 +55,12 @@ fn visit(place: Place<'_>, refused: &[Refused], visit: &mut Visit<'_>) -> Result
             Ok(true) => {}
             // Records that cannot be read were listed when they were met first.
             Err(error) if error.recoverable => continue,
-            Ok(false) | Err(_) => return Ok(()),
+            Err(error) => {
+                let (source_name, help) = (place.name.to_owned(), error.help.clone());
+                return Err(LoadError::BrokenRecord { source_name, error, help });
+            }
+            // The first pass went further than this.
+            Ok(false) => return Err(LoadError::SourceChanged { name: place.name.to_owned() }),
         }
         if let Some(line) = lines.get_mut(&record.ordinal) {
             *line = record.line;
@@ -88,4 +93,36 @@ fn fault(refused: &Refused, fields: &[String], other: Option<u64>) -> Fault {
     let column = refused.columns.first().cloned();
     let field = column.as_ref().and_then(|c| fields.iter().position(|f| f == c));
     Fault { column, field, code: code.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_reading_that_ends_early_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        let refused = Refused {
+            ordinal: 2,
+            reason: RefusedReason::Exists,
+            columns: vec!["id".to_owned()].into(),
+            other: None,
+            message: None,
+        };
+        let options = SourceOptions::default();
+        let place = Place { name: "x.csv", path: &path, options: &options };
+        let seen = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let mut count = 0;
+            let end = visit(place, std::slice::from_ref(&refused), &mut |_| {
+                count += 1;
+                Ok(())
+            });
+            (count, end)
+        };
+        assert!(matches!(seen("id\n1\n2\n3\n"), (1, Ok(()))));
+        assert!(matches!(seen("id\n1\n2\n"), (0, Err(LoadError::SourceChanged { .. }))));
+        assert!(matches!(seen("id\n1\n\"2\n3\n"), (0, Err(LoadError::BrokenRecord { .. }))));
+    }
 }
