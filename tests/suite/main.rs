@@ -49,6 +49,7 @@ mod faults_together;
 mod fleet;
 mod hostile;
 mod hostile_owner;
+mod load_damaged;
 mod load_roads;
 mod old_fixtures;
 mod op_log;

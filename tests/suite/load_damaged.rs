@@ -1,0 +1,121 @@
+//! Sources that are not whole or not well formed: what cannot be read with certainty ends the load by the file's
+//! name, and nothing behind it is loaded or counts as missing.
+
+use std::io::Write as _;
+
+use crate::support::{Output, Site, on_both_engines};
+
+const PACK: &str = "name: damaged
+title: Damaged sources
+versions: [1.0.0]
+tiers:
+  basic:
+    title: Basic
+    quotas: {}
+    policy:
+      password: {min_length: 8, digit: true, upper_case: true, special: true}
+      mfa_required: false
+      audit_logging: false
+      backup_retention_days: 30
+permissions:
+  users:view: see who is in the tenant
+roles:
+  user:
+    title: User
+    permissions: [users:view]
+";
+const MODEL: &str = "tables:
+  ab:
+    columns:
+      id: {type: int, required: true}
+      a: {type: text}
+      b: {type: text}
+      c: {type: text}
+    primary_key: [id]
+  docs:
+    columns:
+      id: {type: int, required: true}
+      i: {type: int}
+      j: {type: json}
+    primary_key: [id]
+";
+
+fn tenant(site: &Site) {
+    std::fs::create_dir_all(site.path("packs/damaged/1.0.0")).unwrap();
+    site.write("packs/damaged/pack.yaml", PACK);
+    site.write("packs/damaged/1.0.0/model.yaml", MODEL);
+    site.line("fixtool tenant init acme --pack damaged --tier basic --yes").code(0);
+}
+
+fn load(site: &Site, file: &str, data_type: &str, more: &str) -> Output {
+    let line = format!("fixtool data load {file} --tenant acme --data-types {data_type} --yes {more}");
+    site.line(line.trim_end())
+}
+
+fn member(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn rows(numbers: std::ops::RangeInclusive<u32>) -> String {
+    numbers.fold(String::new(), |text, id| text + &format!("{id},x,y,z\n"))
+}
+
+fn a_damaged_member_ends_the_load_and_deletes_nothing(site: &Site) {
+    tenant(site);
+    site.write("full.csv", format!("id,a,b,c\n{}", rows(1..=10)));
+    load(site, "full.csv", "ab", "").code(0);
+    let before = site.contents("acme", "ab", "id");
+    let (first, second) = (member(&format!("id,a,b,c\n{}", rows(1..=5))), member(&rows(6..=9)));
+    // The checksum and the length at the end of each member.
+    for (member, from_end) in [("first", 8), ("first", 4), ("second", 8), ("second", 4)] {
+        let (mut one, mut two) = (first.clone(), second.clone());
+        let hurt = if member == "first" { &mut one } else { &mut two };
+        let at = hurt.len() - from_end;
+        hurt[at] ^= 0xff;
+        let file = format!("{member}{from_end}.csv.gz");
+        site.write(&file, [one, two].concat());
+        load(site, &file, "ab", "--mode incremental --delete-missing --confirm acme").code(1).says(&[&file, "line "]);
+        load(site, &file, "ab", "--on-conflict skip --on-error reject --rejects bad").code(1).says(&[&file]);
+        assert_eq!(site.contents("acme", "ab", "id"), before, "{file}");
+    }
+}
+
+fn a_line_inside_a_broken_quote_is_never_a_row(site: &Site) {
+    tenant(site);
+    site.write("ab.csv", "id,a,b,c\n1,\"hello\n2,injected,i,i\nbye\" oops,y,z\n3,ok,y,z\n");
+    for more in ["", "--on-error reject --rejects bad", "--on-error reject --rejects bad --batch-size 1"] {
+        load(site, "ab.csv", "ab", more).code(1).says(&[
+            "ab.csv",
+            "line 4, column 5",
+            "the rest of the source was not",
+        ]);
+        assert_eq!(site.count("acme", "ab"), 0, "{more}");
+    }
+}
+
+fn each_reject_of_a_pretty_document_is_one_line(site: &Site) {
+    tenant(site);
+    let document = |first: &str, second: &str| {
+        format!(
+            "[\n  {{\"id\": 1, \"i\": {first}, \"j\": {{\n    \"a\": [\n 1,\r\n 2]\n  }}}},\n  {{\"id\": 2, \"i\": {second}}}\n]"
+        )
+    };
+    site.write("docs.json", document("\"x\"", "5"));
+    load(site, "docs.json", "docs", "--on-error reject --rejects bad").code(3);
+    let text = site.read("bad/docs.rejects.ndjson");
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    assert_eq!(lines[0]["record"]["j"], serde_json::json!({"a": [1, 2]}));
+    assert!(!text.contains('\r'), "{text:?}");
+    site.write("bad/docs.rejects.ndjson", text.replace("\"x\"", "7"));
+    site.line("fixtool data load bad/docs.rejects.ndjson --tenant acme").code(0);
+    assert_eq!(site.query("acme", "select id, i from docs order by id"), [["1", "7"], ["2", "5"]]);
+}
+
+on_both_engines!(
+    a_damaged_member_ends_the_load_and_deletes_nothing,
+    a_line_inside_a_broken_quote_is_never_a_row,
+    each_reject_of_a_pretty_document_is_one_line,
+);
