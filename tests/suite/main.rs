@@ -50,6 +50,7 @@ mod fleet;
 mod hostile;
 mod hostile_owner;
 mod load_damaged;
+mod load_isolation;
 mod load_roads;
 mod old_fixtures;
 mod op_log;

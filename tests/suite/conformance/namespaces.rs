@@ -82,7 +82,7 @@ async fn errors_are_sorted(place: Place) {
     let twice = [insert.clone(), insert];
     let error = place.writer.execute(&here, &twice).await.unwrap_err();
     assert_eq!(error.kind, DatabaseErrorKind::Constraint, "{error:?}");
-    assert!(error.constraint.is_some_and(|name| name == "a_pkey" || name == "a.x"));
+    assert!(error.constraint.is_some_and(|name| ["a_pkey", "a.x"].contains(&&*name)));
     let error = place.writer.execute(&here, &["CREATE NONSENSE".into()]).await.unwrap_err();
     assert_eq!(error.kind, DatabaseErrorKind::Other);
 }

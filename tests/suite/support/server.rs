@@ -153,7 +153,7 @@ impl RedisCluster {
     /// Starts one.
     pub fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("fixtool-redis-").tempdir().expect("a temporary folder");
-        let mut cluster = Self { folder: folder, ports: Vec::new(), nodes: Vec::new() };
+        let mut cluster = Self { folder, ports: Vec::new(), nodes: Vec::new() };
         for number in 0..6 {
             let port = free_port();
             let child = Command::new("redis-server")

@@ -59,6 +59,21 @@ pub fn encode_row(row: &Row, wires: &[Wire], out: &mut Vec<u8>) {
     }
 }
 
+/// Where each of some encoded rows ends.
+pub fn ends(rows: &[u8]) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut at = 0;
+    while let Some([high, low]) = rows.get(at..at + 2) {
+        at += 2;
+        for _ in 0..i16::from_be_bytes([*high, *low]) {
+            let Some(length) = rows.get(at..at + 4).and_then(|length| length.try_into().ok()) else { return ends };
+            at += 4 + usize::try_from(i32::from_be_bytes(length)).unwrap_or_default();
+        }
+        ends.push(at);
+    }
+    ends
+}
+
 /// What stands in place of a length where there is no value.
 pub(super) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 

@@ -13,6 +13,7 @@ pub mod copy_lines;
 pub mod copy_text;
 pub(crate) mod parse_text;
 pub mod positions;
+pub mod search;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -165,6 +166,17 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// A row that the database refused for a reason that the model does not know.
+    pub fn by_database(ordinal: u64, error: &DatabaseError, column: Option<String>) -> Self {
+        Self {
+            ordinal,
+            reason: RefusedReason::Database,
+            columns: column.into_iter().collect(),
+            other: None,
+            message: Some(error.message.clone().into_boxed_str()),
+        }
+    }
+
     /// The refusal as JSON, for the journal.
     pub fn to_json(&self) -> String {
         serde_json::json!({

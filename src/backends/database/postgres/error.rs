@@ -51,8 +51,9 @@ fn of_server(server: &PgDatabaseError) -> DatabaseError {
         engine: Engine::Postgres,
         kind,
         message,
-        code: Some(code.to_owned()),
-        constraint: server.constraint().map(str::to_owned),
+        code: Some(code.into()),
+        constraint: server.constraint().map(Into::into),
+        context: server.r#where().map(without_value),
         help: help_of(code).map(str::to_owned),
     }
 }
@@ -65,7 +66,7 @@ fn kind_of(code: &str, message: &str) -> DatabaseErrorKind {
         "40001" | "40P01" | "55P03" | "55006" => DatabaseErrorKind::Contention,
         "XX000" if message.contains("concurrently updated") => DatabaseErrorKind::Contention,
         "57P01" | "57P02" | "57P03" | "57P05" | "53300" | "25P03" => DatabaseErrorKind::Unreachable,
-        "53100" | "53200" | "53400" | "54000" => DatabaseErrorKind::Full,
+        "53100" | "53200" | "53400" => DatabaseErrorKind::Full,
         "XX001" | "XX002" => DatabaseErrorKind::Corrupt,
         "0A000" | "3D000" => DatabaseErrorKind::Unsupported,
         _ => match code.get(..2) {
@@ -92,6 +93,11 @@ fn help_of(code: &str) -> Option<&'static str> {
         "55P03" => "another session holds a lock on the table; try again when it is done",
         _ => return None,
     })
+}
+
+/// `COPY t, line 3, column c: "…"` shows the value, and so may the lines of a function.
+fn without_value(context: &str) -> Box<str> {
+    context.split(": \"").next().unwrap_or_default().into()
 }
 
 fn without_quoted(message: &str) -> String {

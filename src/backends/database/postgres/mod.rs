@@ -6,6 +6,7 @@
 
 pub mod as_owner;
 pub mod code;
+mod counters;
 mod described;
 mod error;
 mod exchange;

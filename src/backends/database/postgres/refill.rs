@@ -1,22 +1,22 @@
 //! Lines into PostgreSQL, and what stands around them afterwards.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 use tokio::sync::mpsc;
 
-use super::Postgres;
 use super::as_owner::Hand;
 use super::code::Effect;
 use super::error::translate;
-use super::load::bare::wires;
 use super::load::checkpoint::{self, Place};
+use super::load::copying::wires;
 use super::load::probes::TEXTS;
 use super::load::staged::column_types;
 use super::rows::{Unfinished, run};
+use super::{Postgres, counters};
 use crate::backends::database::ddl::Stages;
 use crate::backends::database::load::copy_binary;
 use crate::backends::database::load::copy_lines::{self, Lines};
-use crate::backends::database::quote::{identifier, list, literal, qualified};
+use crate::backends::database::quote::{identifier, list, qualified};
 use crate::backends::database::refill::{Refill, RefillSpec, Tally, broken_off, damaged};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind, own_tables};
 use crate::model::{Engine, Namespace};
@@ -164,30 +164,9 @@ impl Postgres {
     /// What counts by itself goes on behind the last row.
     async fn count_on(&self, namespace: &Namespace, tables: &[String]) -> Result<(), DatabaseError> {
         let mut transaction = self.begin(namespace).await?;
-        let columns: Vec<(String, String)> = sqlx::query_as(
-            "SELECT c.relname::text, a.attname::text FROM pg_catalog.pg_namespace n \
-             JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = ANY ($2::text[]::name[]) \
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-             WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND (a.attidentity <> '' OR a.atthasdef)",
-        )
-        .bind(namespace.as_str())
-        .bind(tables)
-        .fetch_all(&mut *transaction)
-        .await
-        .map_err(translate)?;
-        for (table, column) in columns {
-            let owner = qualified(namespace, &table);
-            let sql = format!("SELECT pg_catalog.pg_get_serial_sequence({}, {})", literal(&owner), literal(&column));
-            let counter: Option<String> =
-                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *transaction).await.map_err(translate)?;
-            let Some(counter) = counter else { continue };
-            let name = identifier(&column);
-            let sql = format!(
-                "SELECT pg_catalog.setval({0}, m) FROM (SELECT max({name})::bigint AS m FROM {owner}) x \
-                 WHERE m > COALESCE(pg_catalog.pg_sequence_last_value({0}::regclass), 0)",
-                literal(&counter)
-            );
-            run(&mut transaction, sql).await?;
+        for table in tables {
+            counters::advance((&mut transaction, &Hand::Ours), (namespace, table), None, &qualified(namespace, table))
+                .await?;
         }
         transaction.commit().await.map_err(translate)
     }

@@ -27,8 +27,9 @@ fn of_file(code: i32, message: &str) -> DatabaseError {
         engine: Engine::Sqlite,
         kind,
         message: message.to_owned(),
-        code: Some(code.to_string()),
-        constraint: (kind == DatabaseErrorKind::Constraint).then(|| constraint_of(message)).flatten(),
+        code: Some(code.to_string().into()),
+        constraint: (kind == DatabaseErrorKind::Constraint).then(|| constraint_of(message)).flatten().map(Into::into),
+        context: None,
         help: help_of(kind).map(str::to_owned),
     }
 }

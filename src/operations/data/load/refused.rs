@@ -87,7 +87,8 @@ fn fault(refused: &Refused, fields: &[String], other: Option<u64>) -> Fault {
         RefusedReason::Exists => ("exists", format!("a row with this ({columns}) exists")),
         RefusedReason::Reference => ("unknown_reference", format!("the row that ({columns}) points at does not exist")),
         RefusedReason::Database => {
-            ("refused", refused.message.as_deref().unwrap_or("the database refused it").to_owned())
+            let words = refused.message.as_deref().unwrap_or("it said no more");
+            ("refused", format!("the database refused it: {words}; correct the record, and load it again"))
         }
     };
     let column = refused.columns.first().cloned();

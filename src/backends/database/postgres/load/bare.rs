@@ -4,6 +4,7 @@
 //! Measured on two cores: COPY into the finished table takes twice as long as COPY and then the
 //! indexes, since a B-tree that is built from sorted rows costs a fraction of one that is grown.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,21 +15,29 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::super::Postgres;
+use super::super::as_owner::Hand;
 use super::super::code::{Effect, Road};
+use super::super::counters;
 use super::super::error::translate;
 use super::super::own;
 use super::super::rebuild::{self, Rebuild};
 use super::Target;
-use super::{checkpoint, probes};
+use super::copying::{Copying, encoding};
+use super::isolate::{self, HELD, Work};
+use super::probes::{POSITION, STAGE};
+use super::{checkpoint, merge, probes};
 use crate::backends::database::load::copy_binary;
 use crate::backends::database::load::positions::Positions;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, Refused, RowBatch, Written};
 use crate::backends::database::quote::{list, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
-use crate::model::{Engine, LogicalType};
+use crate::model::Engine;
 
 /// Chunks of COPY text on their way to the server: enough to keep it busy, and no more.
 const CHUNKS_IN_FLIGHT: usize = 4;
+
+/// Bytes that are taken back and tried again when one of their rows cannot be read, where such rows are rejected.
+const TRIED_AT_ONCE: usize = 2 << 20;
 
 /// A bare load in progress; the connection lives in a task of its own, so that a dropped session
 /// rolls back by itself.
@@ -52,7 +61,9 @@ pub async fn begin(database: &Postgres, spec: &Target) -> Result<Option<BareLoad
         Ok(Some((rebuild, encoding))) => {
             let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
             let binary = matches!(encoding, Encoding::CopyBinary { .. });
-            let job = Job { spec: spec.clone(), table, rebuild, positions: Positions::default(), binary };
+            let copying = Copying::into((&table, &spec.table), spec.columns.clone(), binary);
+            let (positions, refused) = (Positions::default(), Vec::new());
+            let job = Job { spec: spec.clone(), table, rebuild, positions, refused, copying, binary };
             let task = tokio::spawn(job.carry_out(connection, receiver));
             Ok(Some(BareLoad { sender: Some(sender), task, encoding }))
         }
@@ -102,40 +113,6 @@ async fn prepare(
     Ok(Some((rebuild, encoding)))
 }
 
-/// Binary where every column has to the letter the type that its values are encoded for.
-async fn encoding(connection: &mut PgConnection, spec: &Target, table: &str) -> Result<Encoding, DatabaseError> {
-    let known = spec.columns.iter().map(|name| Some((name.as_str(), &spec.definition.columns.get(name)?.logical)));
-    let typed: Option<Vec<_>> = known.collect();
-    let wires = wires(connection, table, &typed.unwrap_or_default()).await?;
-    let wires = wires.filter(|wires| wires.len() == spec.columns.len());
-    Ok(match wires {
-        Some(wires) => Encoding::CopyBinary { wires: wires.into() },
-        None => Encoding::CopyText { positions: false },
-    })
-}
-
-/// How values of these columns are written in binary; `None` unless each has to the letter the type for which that is
-/// known.
-pub async fn wires(
-    connection: &mut PgConnection,
-    table: &str,
-    columns: &[(&str, &LogicalType)],
-) -> Result<Option<Vec<copy_binary::Wire>>, DatabaseError> {
-    let found: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT attname::text, atttypid::bigint FROM pg_catalog.pg_attribute \
-         WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped",
-    )
-    .bind(table)
-    .fetch_all(connection)
-    .await
-    .map_err(translate)?;
-    let wire = |(name, logical): &(&str, &LogicalType)| {
-        let (_, oid) = found.iter().find(|(column, _)| column == name)?;
-        copy_binary::wire(logical, u32::try_from(*oid).ok()?)
-    };
-    Ok(columns.iter().map(wire).collect())
-}
-
 /// Whether rows of the table lie in one file in the order in which they come, and nothing but
 /// constraints looks at them: no partitions, no triggers, no rules.
 async fn is_plain(connection: &mut PgConnection, table: &str) -> Result<bool, DatabaseError> {
@@ -159,6 +136,8 @@ struct Job {
     table: String,
     rebuild: Rebuild,
     positions: Positions,
+    refused: Vec<Refused>,
+    copying: Copying,
     binary: bool,
 }
 
@@ -196,29 +175,41 @@ impl Job {
         connection: &mut PgConnection,
         receiver: mpsc::Receiver<Message>,
     ) -> Result<Option<Written>, DatabaseError> {
-        if !self.copy(connection, receiver).await? {
+        let is_whole = if self.spec.reject {
+            self.copy_what_goes(connection, receiver).await?
+        } else {
+            self.copy(connection, receiver).await?
+        };
+        if !is_whole {
             return Ok(None);
         }
-        let refused = self.build(connection).await?;
-        let mut written = Written { refused, ..Written::default() };
+        if self.spec.reject || self.refused.is_empty() {
+            self.build(connection).await?;
+        }
+        let mut written = Written { refused: std::mem::take(&mut self.refused), ..Written::default() };
+        if !self.spec.reject && !written.refused.is_empty() {
+            return Ok(Some(written));
+        }
         written.counts.insert("inserted", self.positions.rows());
+        let spec = &self.spec;
+        counters::advance((connection, &Hand::Ours), (&spec.namespace, &spec.table), Some(&spec.columns), &self.table)
+            .await?;
+        merge::remember_refused(connection, spec, &written.refused).await?;
         let state = serde_json::json!({
             "road": "bare",
             "counts": { "inserted": self.positions.rows(), "refused": written.refused.len() },
         });
-        checkpoint::finish_bare(connection, &self.spec, state).await?;
+        checkpoint::finish_bare(connection, spec, state).await?;
         Ok(Some(written))
     }
 
+    /// All rows in one COPY. A row that the server cannot read ends it.
     async fn copy(
         &mut self,
         connection: &mut PgConnection,
         mut receiver: mpsc::Receiver<Message>,
     ) -> Result<bool, DatabaseError> {
-        let columns = list("", &self.spec.columns);
-        let format = if self.binary { "FORMAT binary" } else { "FORMAT text, ENCODING 'UTF8'" };
-        let statement = format!("COPY {} ({columns}) FROM STDIN WITH ({format})", self.table);
-        let mut copy = connection.copy_in_raw(&statement).await.map_err(translate)?;
+        let mut copy = connection.copy_in_raw(self.copying.statement()).await.map_err(translate)?;
         if self.binary {
             copy.send(copy_binary::HEADER).await.map_err(translate)?;
         }
@@ -226,10 +217,7 @@ impl Job {
             match message {
                 Message::Rows(ordinals, bytes) => {
                     copy.send(bytes).await.map_err(translate)?;
-                    for ordinal in ordinals {
-                        self.positions.push(ordinal);
-                    }
-                    if let Err(error) = self.spec.allow(Engine::Postgres, self.positions.rows()) {
+                    if let Err(error) = self.took(&ordinals) {
                         copy.abort("too many rows").await.map_err(translate)?;
                         return Err(error);
                     }
@@ -238,7 +226,9 @@ impl Job {
                     if self.binary {
                         copy.send(copy_binary::TRAILER).await.map_err(translate)?;
                     }
-                    copy.finish().await.map_err(translate)?;
+                    let Err(error) = copy.finish().await.map_err(translate) else { return Ok(true) };
+                    let ordinal = |row: usize| self.positions.ordinal(row as u64);
+                    self.refused = self.copying.refused(&error, ordinal).ok_or(error)?;
                     return Ok(true);
                 }
             }
@@ -247,10 +237,51 @@ impl Job {
         Ok(false)
     }
 
+    /// Some rows at a time, without those that the server cannot read.
+    async fn copy_what_goes(
+        &mut self,
+        connection: &mut PgConnection,
+        mut receiver: mpsc::Receiver<Message>,
+    ) -> Result<bool, DatabaseError> {
+        let (mut ordinals, mut pieces, mut size) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let is_last = match receiver.recv().await {
+                Some(Message::Rows(more, bytes)) => {
+                    ordinals.extend(more);
+                    size += bytes.len();
+                    pieces.push(bytes);
+                    false
+                }
+                Some(Message::Finish) => true,
+                None => return Ok(false),
+            };
+            if is_last || size >= TRIED_AT_ONCE {
+                let found = self.copying.send_what_goes(connection, &pieces, &ordinals).await?;
+                let gone: BTreeSet<usize> = found.iter().map(|(row, _)| *row).collect();
+                self.refused.extend(found.into_iter().map(|(_, refused)| refused));
+                let kept: Vec<u64> =
+                    ordinals.iter().enumerate().filter(|(row, _)| !gone.contains(row)).map(|(_, at)| *at).collect();
+                self.took(&kept)?;
+                ordinals.clear();
+                pieces.clear();
+                size = 0;
+            }
+            if is_last {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn took(&mut self, ordinals: &[u64]) -> Result<(), DatabaseError> {
+        for ordinal in ordinals {
+            self.positions.push(*ordinal);
+        }
+        self.spec.allow(Engine::Postgres, self.positions.rows())
+    }
+
     /// Builds indexes and constraints again. What one of them refuses is found by probes and taken
     /// out, if the user wants bad records rejected; each round takes out at least one row.
-    async fn build(&mut self, connection: &mut PgConnection) -> Result<Vec<Refused>, DatabaseError> {
-        let mut refused: Vec<Refused> = Vec::new();
+    async fn build(&mut self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
         let mut next = 0;
         while let Some(statement) = self.rebuild.build.get(next) {
             run(connection, "SAVEPOINT build").await?;
@@ -259,17 +290,17 @@ impl Job {
                     run(connection, "RELEASE SAVEPOINT build").await?;
                     next += 1;
                 }
-                Err(error) if error.kind == DatabaseErrorKind::Constraint => {
+                Err(error) if error.is_of_row() => {
                     run(connection, "ROLLBACK TO SAVEPOINT build").await?;
                     let found = probes::of_bare_table(connection, &self.spec, &self.positions).await?;
                     if found.is_empty() {
-                        return Err(error);
+                        return self.insert_again(connection, next).await;
                     }
                     let rows: Vec<u64> = found.iter().map(|found| found.row).collect();
                     let at: Vec<String> = found.iter().map(|found| found.at.clone()).collect();
-                    refused.extend(found.into_iter().map(|found| found.refused));
+                    self.refused.extend(found.into_iter().map(|found| found.refused));
                     if !self.spec.reject {
-                        return Ok(refused);
+                        return Ok(());
                     }
                     probes::delete_rows(connection, &self.table, at).await?;
                     self.positions.remove(&rows);
@@ -277,7 +308,37 @@ impl Job {
                 Err(error) => return Err(error),
             }
         }
-        Ok(refused)
+        Ok(())
+    }
+
+    /// No probe knows what an index refuses: one on an expression, one whose entries have a longest size. It is built
+    /// while the table is empty, and the rows go in piece by piece.
+    async fn insert_again(&mut self, connection: &mut PgConnection, next: usize) -> Result<(), DatabaseError> {
+        let columns = list("", &self.spec.filled.given);
+        let hold = format!(
+            "CREATE TEMPORARY TABLE \"_fixtool_held\" ON COMMIT DROP AS \
+             SELECT pg_catalog.row_number() OVER (ORDER BY ctid) OPERATOR(pg_catalog.-) 1 AS {POSITION}, {columns} \
+             FROM {table}; TRUNCATE {table}",
+            table = self.table
+        );
+        run(connection, &hold).await?;
+        for statement in self.rebuild.build.get(next..).unwrap_or_default() {
+            run(connection, statement).await?;
+        }
+        let insert = format!(
+            "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {STAGE} ORDER BY {POSITION}",
+            self.table
+        );
+        let mut found = Vec::new();
+        isolate::one_by_one(connection, &self.spec, &Work::Statement(&insert), &mut found).await?;
+        let rows: Vec<u64> = found.iter().map(|refused| refused.ordinal).collect();
+        let ordinal = |refused: Refused| {
+            let ordinal = self.positions.ordinal(refused.ordinal).unwrap_or(refused.ordinal);
+            Refused { ordinal, ..refused }
+        };
+        self.refused.extend(found.into_iter().map(ordinal));
+        self.positions.remove(&rows);
+        run(connection, &format!("DROP TABLE {HELD} CASCADE")).await
     }
 }
 
@@ -295,30 +356,35 @@ impl LoadSession for BareLoad {
         let EncodedRows::Copy(bytes) = batch.rows else {
             return Err(wrong_form());
         };
-        self.send(Message::Rows(batch.ordinals, bytes)).await?;
-        Ok(Written::default())
+        Ok(self.send(Message::Rows(batch.ordinals, bytes)).await?.unwrap_or_default())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Written, DatabaseError> {
-        self.send(Message::Finish).await?;
+        if let Some(written) = self.send(Message::Finish).await? {
+            return Ok(written);
+        }
         self.sender = None;
         joined(&mut self.task).await
     }
 }
 
 impl BareLoad {
-    async fn send(&mut self, message: Message) -> Result<(), DatabaseError> {
+    /// Rows that end the load, where the task has ended before its time for their sake.
+    async fn send(&mut self, message: Message) -> Result<Option<Written>, DatabaseError> {
         let delivered = match &self.sender {
             Some(sender) => sender.send(message).await.is_ok(),
             None => false,
         };
         if delivered {
-            return Ok(());
+            return Ok(None);
         }
-        // The task has ended before its time: it knows why.
         self.sender = None;
-        joined(&mut self.task).await?;
-        Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, "the load ended before its last record"))
+        let written = joined(&mut self.task).await?;
+        if written.refused.is_empty() {
+            let message = "the load ended before its last record";
+            return Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, message));
+        }
+        Ok(Some(written))
     }
 }
 

@@ -10,18 +10,26 @@ use crate::backends::database::quote::qualified;
 use crate::model::{Checkpoint, Namespace};
 
 /// Writes the first and last checkpoint of a bare load. Its rows are known by the id of this
-/// transaction, which the server stores in each of them.
+/// transaction, or of its parts, which the server stores in each of them.
 pub async fn finish_bare(
     connection: &mut PgConnection,
     spec: &Target,
     mut state: serde_json::Value,
 ) -> Result<(), DatabaseError> {
-    let transaction: String = sqlx::query_scalar("SELECT (txid_current() % 4294967296)::text")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(translate)?;
+    // Rows that went in after a savepoint bear the id of their part of the transaction.
+    let sql = if spec.reject {
+        format!("SELECT DISTINCT t.xmin::pg_catalog.text FROM {} t", qualified(&spec.namespace, &spec.table))
+    } else {
+        "SELECT (pg_catalog.txid_current() OPERATOR(pg_catalog.%) 4294967296::pg_catalog.int8)::pg_catalog.text"
+            .to_owned()
+    };
+    let ids: Vec<String> =
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *connection).await.map_err(translate)?;
     if let Some(fields) = state.as_object_mut() {
-        fields.insert("xmin".to_owned(), transaction.into());
+        match ids.as_slice() {
+            [id] => fields.insert("xmin".to_owned(), id.clone().into()),
+            ids => fields.insert("xmins".to_owned(), ids.to_vec().into()),
+        };
     }
     let place = Place { namespace: &spec.namespace, run: &spec.run, step: spec.step };
     write(connection, &place, 0, (true, state)).await

@@ -1,96 +1,204 @@
 //! When the database refuses a batch for a reason that the model does not know (a trigger, an
 //! exclusion constraint, a domain), halves of it are tried until only the rows at fault are left.
 
+use std::ops::Range;
+
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::super::as_owner::Hand;
 use super::super::error::translate;
 use super::Target;
-use super::bare::shared;
 use super::merge::{Counts, stage_into_table};
-use super::probes::POSITION;
-use crate::backends::database::load::{Refused, RefusedReason};
-use crate::backends::database::{DatabaseError, DatabaseErrorKind};
+use super::probes::{self, POSITION, STAGE};
+use super::staged::reading;
+use crate::backends::database::DatabaseError;
+use crate::backends::database::load::Refused;
+use crate::backends::database::load::search::Search;
 
-const HELD: &str = "pg_temp.\"_fixtool_held\"";
+/// All rows that are tried; under the staging table's name there is a view of a piece of them meanwhile, so that no
+/// try has to copy its rows.
+pub const HELD: &str = "pg_temp.\"_fixtool_held\"";
 
-/// Moves what is staged into the table; rows that the database refuses are added to `refused` if
-/// the user wants bad records rejected, and are an error otherwise.
+/// What a row that points at a row of its own table gets when that one is not there.
+const FOREIGN_KEY: &str = "23503";
+
+/// What is tried with a piece.
+pub enum Work<'a> {
+    /// All that a batch needs.
+    Merge,
+    /// One statement.
+    Statement(&'a str),
+}
+
+/// Moves what is staged into the table. Rows that the database refuses are added to `refused`: all of them, or the
+/// first if the load ends with it. Also says whether they had to be looked for.
 pub async fn merge(
     connection: &mut PgConnection,
     spec: &Target,
     refused: &mut Vec<Refused>,
-) -> Result<Counts, DatabaseError> {
-    run(connection, "SAVEPOINT piece").await?;
+) -> Result<(Counts, bool), DatabaseError> {
+    run(connection, "SAVEPOINT whole").await?;
     match stage_into_table(connection, spec).await {
-        Err(error) if error.kind == DatabaseErrorKind::Constraint && spec.reject => {
-            run(connection, "ROLLBACK TO SAVEPOINT piece").await?;
-            by_halves(connection, spec, refused).await
+        Ok(counts) => Ok((counts, false)),
+        Err(error) if error.is_of_row() => {
+            run(connection, "ROLLBACK TO SAVEPOINT whole").await?;
+            if let Hand::Owner(_) = spec.hand {
+                run(connection, &format!("DROP VIEW {STAGE}")).await?;
+            }
+            let hold = format!("ALTER TABLE {} RENAME TO \"_fixtool_held\"", spec.staged());
+            run(connection, &hold).await?;
+            let counts = one_by_one(connection, spec, &Work::Merge, refused).await?;
+            if refused.is_empty() { Err(error) } else { Ok((counts, true)) }
         }
-        other => other,
+        Err(error) => Err(error),
     }
 }
 
-async fn by_halves(
+/// Does the work with all held rows but those that the database refuses.
+pub async fn one_by_one(
     connection: &mut PgConnection,
     spec: &Target,
+    work: &Work<'_>,
     refused: &mut Vec<Refused>,
 ) -> Result<Counts, DatabaseError> {
-    let hold = format!("CREATE TEMPORARY TABLE \"_fixtool_held\" ON COMMIT DROP AS SELECT * FROM {}", spec.staged());
-    run(connection, &hold).await?;
-    let positions: Vec<i64> =
-        sqlx::query_scalar(AssertSqlSafe(format!("SELECT {POSITION} FROM {HELD} ORDER BY {POSITION}")))
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(translate)?;
+    let bound = |name: &str| format!("pg_catalog.current_setting('fixtool.{name}')::pg_catalog.int8");
+    let show = format!(
+        "CREATE INDEX ON {HELD} ({POSITION}); ANALYZE {HELD}; \
+         CREATE TEMPORARY VIEW \"_fixtool_stage\" AS SELECT {} FROM {HELD} \
+         WHERE {POSITION} OPERATOR(pg_catalog.>=) {} AND {POSITION} OPERATOR(pg_catalog.<=) {}",
+        reading(connection, spec).await?,
+        bound("first"),
+        bound("last")
+    );
+    run(connection, &show).await?;
+    spec.hand.show(connection, STAGE).await?;
     let mut totals = Counts::new();
-    let mut pieces: Vec<&[i64]> = vec![&positions];
-    while let Some(piece) = pieces.pop() {
-        let (Some(first), Some(last)) = (piece.first(), piece.last()) else { continue };
-        match attempt(connection, spec, (*first, *last)).await {
-            Ok(counts) => counts.into_iter().for_each(|(name, amount)| *totals.entry(name).or_default() += amount),
-            Err(error) if error.kind == DatabaseErrorKind::Constraint && piece.len() == 1 => {
-                refused.push(unknown_reason(*first, &error));
-            }
-            Err(error) if error.kind == DatabaseErrorKind::Constraint => {
-                let (left, right) = piece.split_at(piece.len() / 2);
-                pieces.extend([right, left]);
-            }
-            Err(error) => return Err(error),
+    loop {
+        let rows: Vec<i64> =
+            sqlx::query_scalar(AssertSqlSafe(format!("SELECT {POSITION} FROM {HELD} ORDER BY {POSITION}")))
+                .fetch_all(&mut *connection)
+                .await
+                .map_err(translate)?;
+        let mut round = Round { spec, work, rows: &rows, totals: &mut totals, refused, waiting: Vec::new() };
+        round.carry_out(connection).await?;
+        let waiting = round.waiting;
+        if waiting.is_empty() || (!spec.reject && !refused.is_empty()) {
+            return Ok(totals);
         }
+        if waiting.len() == rows.len() {
+            refused.extend(waiting.into_iter().map(|(_, refused)| refused));
+            return Ok(totals);
+        }
+        // What they point at may be there by this time; what points at a refused row goes out for good.
+        let kept: Vec<i64> = waiting.iter().map(|(row, _)| *row).collect();
+        let sql = format!("DELETE FROM {HELD} WHERE {POSITION} OPERATOR(pg_catalog.<>) ALL ($1)");
+        sqlx::query(AssertSqlSafe(sql)).bind(kept).execute(&mut *connection).await.map_err(translate)?;
+        run(connection, &show_rows((i64::MIN, i64::MAX))).await?;
+        take_out_orphans(connection, spec, HELD, refused).await?;
     }
-    Ok(totals)
 }
 
-async fn attempt(
+fn show_rows((first, last): (i64, i64)) -> String {
+    format!(
+        "SELECT pg_catalog.set_config('fixtool.first', '{first}', true), pg_catalog.set_config('fixtool.last', '{last}', true)"
+    )
+}
+
+/// One search over the held rows.
+struct Round<'a> {
+    spec: &'a Target,
+    work: &'a Work<'a>,
+    rows: &'a [i64],
+    totals: &'a mut Counts,
+    refused: &'a mut Vec<Refused>,
+    /// Rows that may go through when others have.
+    waiting: Vec<(i64, Refused)>,
+}
+
+impl Round<'_> {
+    async fn carry_out(&mut self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
+        let points_at_itself = self.spec.definition.all_foreign_keys().iter().any(|key| key.table == self.spec.table);
+        let mut search = Search::over(self.rows.len());
+        let mut before = "SAVEPOINT attempt";
+        while let Some(piece) = search.piece() {
+            match self.attempt(connection, before, piece).await {
+                Ok(counts) => {
+                    search.passed();
+                    before = "RELEASE SAVEPOINT attempt; SAVEPOINT attempt";
+                    for (name, amount) in counts {
+                        *self.totals.entry(name).or_default() += amount;
+                    }
+                }
+                Err(error) if error.is_of_row() => {
+                    before = "ROLLBACK TO SAVEPOINT attempt";
+                    let Some(row) = search.failed(None).and_then(|row| self.rows.get(row)) else { continue };
+                    let refused = Refused::by_database(row.unsigned_abs(), &error, None);
+                    if points_at_itself && error.code.as_deref() == Some(FOREIGN_KEY) {
+                        self.waiting.push((*row, refused));
+                        continue;
+                    }
+                    self.refused.push(refused);
+                    if !self.spec.reject {
+                        break;
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if before.starts_with("SAVEPOINT") {
+            return Ok(());
+        }
+        if before.starts_with("ROLLBACK") {
+            run(connection, before).await?;
+        }
+        run(connection, "RELEASE SAVEPOINT attempt").await
+    }
+
+    async fn attempt(
+        &self,
+        connection: &mut PgConnection,
+        before: &str,
+        piece: Range<usize>,
+    ) -> Result<Counts, DatabaseError> {
+        let rows = self.rows.get(piece).unwrap_or_default();
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Counts::new()) };
+        run(connection, &format!("{before}; {}", show_rows((*first, *last)))).await?;
+        match self.work {
+            Work::Merge => stage_into_table(connection, self.spec).await,
+            Work::Statement(sql) => run(connection, sql).await.map(|()| Counts::new()),
+        }
+    }
+}
+
+/// Takes rows out of the staging table that point at no row, as long as there are any: the row that another one points
+/// at may have been taken out before.
+pub async fn take_out_orphans(
     connection: &mut PgConnection,
     spec: &Target,
-    (first, last): (i64, i64),
-) -> Result<Counts, DatabaseError> {
-    run(connection, &format!("DELETE FROM {}", spec.staged())).await?;
-    let fill =
-        format!("INSERT INTO {} SELECT * FROM {HELD} WHERE {POSITION} BETWEEN {first} AND {last}", spec.staged());
-    run(connection, &fill).await?;
-    run(connection, "SAVEPOINT attempt").await?;
-    match stage_into_table(connection, spec).await {
-        Ok(counts) => {
-            run(connection, "RELEASE SAVEPOINT attempt").await?;
-            Ok(counts)
+    staged: &str,
+    refused: &mut Vec<Refused>,
+) -> Result<(), DatabaseError> {
+    if !spec.definition.all_foreign_keys().iter().any(|key| key.table == spec.table) {
+        return Ok(());
+    }
+    loop {
+        let found = probes::orphans_of_stage(connection, spec).await?;
+        if found.is_empty() {
+            return Ok(());
         }
-        Err(error) => {
-            run(connection, "ROLLBACK TO SAVEPOINT attempt").await?;
-            Err(error)
-        }
+        drop_rows(connection, staged, &found).await?;
+        refused.extend(found);
     }
 }
 
-fn unknown_reason(position: i64, error: &DatabaseError) -> Refused {
-    Refused {
-        ordinal: position.unsigned_abs(),
-        reason: RefusedReason::Database,
-        columns: shared(&[]),
-        other: None,
-        message: Some(error.message.clone().into_boxed_str()),
+/// Takes refused rows out of the staging table.
+pub async fn drop_rows(connection: &mut PgConnection, staged: &str, refused: &[Refused]) -> Result<(), DatabaseError> {
+    if refused.is_empty() {
+        return Ok(());
     }
+    let rows: Vec<i64> = refused.iter().map(|r| i64::try_from(r.ordinal).unwrap_or(i64::MAX)).collect();
+    let sql = format!("DELETE FROM {staged} WHERE {POSITION} OPERATOR(pg_catalog.=) ANY ($1)");
+    sqlx::query(AssertSqlSafe(sql)).bind(rows).execute(connection).await.map(drop).map_err(translate)
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), DatabaseError> {

@@ -14,7 +14,7 @@ use super::probes::{POSITION, STAGE, key_text};
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::{Conflict, Refused};
 use crate::backends::database::quote::{identifier, list, qualified};
-use crate::model::{Engine, LogicalType};
+use crate::model::Engine;
 
 /// Staged rows by what became of them.
 pub type Counts = BTreeMap<&'static str, u64>;
@@ -84,7 +84,7 @@ fn insert(spec: &Target) -> String {
     if spec.key.is_empty() {
         // Without a key nothing can be told apart, so nothing can be journaled either.
         return format!(
-            "INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} WHERE $1::text IS NOT NULL AND $2::bigint IS NOT NULL ORDER BY {POSITION}"
+            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {STAGE} WHERE $1::text IS NOT NULL AND $2::bigint IS NOT NULL ORDER BY {POSITION}"
         );
     }
     let key = list("", &spec.key);
@@ -98,7 +98,7 @@ fn insert(spec: &Target) -> String {
         format!("ORDER BY {POSITION}")
     };
     format!(
-        "WITH new AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} s {unless_known} \
+        "WITH new AS (INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {STAGE} s {unless_known} \
          RETURNING {key}, xmin::text AS mark) \
          INSERT INTO {journal} (run, step, kind, key, mark) SELECT $1, $2, 'insert', {text}, new.mark FROM new",
         journal = journal(spec),
@@ -106,9 +106,9 @@ fn insert(spec: &Target) -> String {
     )
 }
 
-/// The columns that an update may touch: all that the source carries but the key.
+/// The columns that an update may touch: all that the source carries but the key, and what may never be changed.
 fn assignable(spec: &Target) -> Vec<&String> {
-    spec.columns.iter().filter(|c| !spec.key.contains(c)).collect()
+    spec.columns.iter().filter(|c| !spec.key.contains(c) && !spec.filled.identities.contains(c)).collect()
 }
 
 /// Rows that the strategy would change, as a condition over the row `t` and the staged row `s`.
@@ -223,35 +223,4 @@ pub async fn remember_refused(
         .await
         .map(drop)
         .map_err(translate)
-}
-
-/// Sequences that feed columns of the table go past the largest value that was loaded.
-pub async fn advance_sequences(connection: &mut PgConnection, spec: &Target) -> Result<(), DatabaseError> {
-    let table = qualified(&spec.namespace, &spec.table);
-    for column in &spec.columns {
-        if !matches!(
-            spec.definition.columns.get(column).map(|c| &c.logical),
-            Some(LogicalType::Int | LogicalType::BigInt)
-        ) {
-            continue;
-        }
-        let name = identifier(column);
-        let most = spec
-            .hand
-            .texts::<1>(connection, &format!("SELECT pg_catalog.max({name})::pg_catalog.text FROM {table}"), &[])
-            .await?;
-        let Some([Some(most)]) = most.into_iter().next() else { continue };
-        let sql = "SELECT pg_catalog.setval(s::pg_catalog.regclass, GREATEST(m, 1)) \
-             FROM (SELECT pg_catalog.pg_get_serial_sequence($1, $2) AS s, $3::pg_catalog.int8 AS m) x \
-             WHERE s IS NOT NULL AND m OPERATOR(pg_catalog.>) \
-                   COALESCE(pg_catalog.pg_sequence_last_value(s::pg_catalog.regclass), 0)";
-        sqlx::query(sql)
-            .bind(&table)
-            .bind(column)
-            .bind(most.parse::<i64>().unwrap_or_default())
-            .execute(&mut *connection)
-            .await
-            .map_err(translate)?;
-    }
-    Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod bare;
 pub mod checkpoint;
+pub mod copying;
 pub mod isolate;
 pub mod merge;
 pub mod probes;
@@ -12,6 +13,7 @@ use sqlx::AssertSqlSafe;
 
 use super::Postgres;
 use super::as_owner::Hand;
+use super::counters::Filled;
 use super::error::translate;
 use super::operators::Operators;
 use crate::backends::database::DatabaseError;
@@ -27,6 +29,8 @@ pub struct Target {
     pub operators: Operators,
     /// Who carries out what reads and writes it, in the transaction of the moment.
     pub hand: Hand,
+    /// Columns that are not written like others.
+    pub filled: Filled,
 }
 
 impl Target {
@@ -52,8 +56,9 @@ impl std::ops::Deref for Target {
 pub(super) async fn begin(database: &Postgres, spec: LoadSpec) -> Result<Box<dyn LoadSession>, DatabaseError> {
     let mut transaction = database.begin(&spec.namespace).await?;
     let operators = Operators::of(&mut transaction, &spec.namespace, &spec.table).await?;
+    let filled = Filled::of(&mut transaction, &spec.namespace, &spec.table).await?;
     transaction.rollback().await.map_err(translate)?;
-    let spec = Target { spec, operators, hand: Hand::Ours };
+    let spec = Target { spec, operators, hand: Hand::Ours, filled };
     if spec.bare
         && spec.resume.is_none()
         && let Some(load) = bare::begin(database, &spec).await?

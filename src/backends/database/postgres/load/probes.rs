@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::as_owner::Bound;
 use super::super::error::translate;
+use super::super::operators::differ;
 use super::Target;
 use super::bare::shared;
 use crate::backends::database::load::positions::Positions;
@@ -122,10 +123,43 @@ pub async fn of_stage(connection: &mut PgConnection, spec: &Target) -> Result<Ve
             found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Exists, key, None));
         }
     }
+    for refused in orphans_of_stage(connection, spec).await? {
+        found.entry(refused.ordinal).or_insert(refused);
+    }
+    for column in spec.filled.identities.iter().filter(|c| spec.columns.contains(c) && !spec.key.contains(c)) {
+        for row in renumbered(connection, spec, column).await? {
+            let message =
+                format!("the row's '{column}' is another; it is GENERATED ALWAYS, and PostgreSQL changes none");
+            let refused = refuse(row, RefusedReason::Database, std::slice::from_ref(column), None);
+            found.entry(row).or_insert(Refused { message: Some(message.into()), ..refused });
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// Rows of the staging table that would update a row, and give it another identity.
+async fn renumbered(connection: &mut PgConnection, spec: &Target, column: &String) -> Result<Vec<u64>, DatabaseError> {
+    if !spec.carries_key() || matches!(spec.conflict, Conflict::Error | Conflict::Skip) {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT r.{POSITION}::pg_catalog.text FROM {STAGE} r JOIN {} t ON {} WHERE r.{} IS NOT NULL AND {}",
+        qualified(&spec.namespace, &spec.table),
+        spec.operators.matching("t", &spec.key, "r", &spec.key),
+        identifier(column),
+        differ("t", "r", &[column])
+    );
+    positions_of(spec.hand.texts::<1>(connection, &sql, &[]).await?)
+}
+
+/// Rows of the staging table that point at no row.
+pub async fn orphans_of_stage(connection: &mut PgConnection, spec: &Target) -> Result<Vec<Refused>, DatabaseError> {
+    let mut found: BTreeMap<u64, Refused> = BTreeMap::new();
     for key in spec.definition.all_foreign_keys() {
         for row in orphans(connection, spec, STAGED, &key).await? {
-            let row = staged(&row)?;
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Reference, &key.columns, None));
+            let (ordinal, columns) = (staged(&row)?, shared(&key.columns));
+            let reason = RefusedReason::Reference;
+            found.entry(ordinal).or_insert(Refused { ordinal, reason, columns, other: None, message: None });
         }
     }
     Ok(found.into_values().collect())

@@ -13,11 +13,13 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use super::super::Postgres;
 use super::super::as_owner::Hand;
 use super::super::code::Effect;
+use super::super::counters;
 use super::super::error::translate;
 use super::super::session::hold_tables;
 use super::Target;
 use super::bare::wrong_form;
 use super::checkpoint::{self, Place};
+use super::copying::Copying;
 use super::probes::{self, POSITION, STAGE, TEXTS};
 use super::{isolate, merge};
 use crate::backends::database::DatabaseError;
@@ -40,26 +42,18 @@ impl StagedLoad {
         Self { database: database.clone(), spec: spec.clone(), counts: counts.unwrap_or_default(), position }
     }
 
-    /// Sees by whom the table can be written in this transaction. Tables that it refers to are only looked into.
-    async fn engage(&mut self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
-        let tables = [self.spec.full_name()];
-        self.spec.hand = Hand::for_tables(connection, &self.spec.namespace, (&tables, Effect::Writes)).await?;
-        let keys = self.spec.definition.all_foreign_keys();
-        let parents: Vec<String> = keys.iter().map(|key| qualified(&self.spec.namespace, &key.table)).collect();
-        if self.spec.hand == Hand::Ours { hold_tables(connection, &parents).await } else { Ok(()) }
-    }
-
-    async fn batch(&mut self, bytes: Bytes, position: u64) -> Result<Written, DatabaseError> {
+    async fn batch(&mut self, bytes: Bytes, ordinals: &[u64], position: u64) -> Result<Written, DatabaseError> {
         let mut transaction = self.database.begin(&self.spec.namespace).await?;
         self.engage(&mut transaction).await?;
-        stage(&mut transaction, &self.spec, bytes).await?;
-        let mut refused = probes::of_stage(&mut transaction, &self.spec).await?;
+        let mut refused = stage(&mut transaction, &self.spec, bytes, ordinals).await?;
+        let mut counts = merge::Counts::new();
+        if self.spec.reject || refused.is_empty() {
+            counts = self.unstage(&mut transaction, &mut refused).await?;
+        }
         if !self.spec.reject && !refused.is_empty() {
             transaction.rollback().await.map_err(translate)?;
             return Ok(Written { refused, ..Written::default() });
         }
-        drop_refused(&mut transaction, &self.spec, &refused).await?;
-        let mut counts = isolate::merge(&mut transaction, &self.spec, &mut refused).await?;
         counts.retain(|_, amount| *amount > 0);
         merge::remember_refused(&mut transaction, &self.spec, &refused).await?;
         let mut totals = self.counts.clone();
@@ -77,58 +71,103 @@ impl StagedLoad {
     }
 }
 
+impl StagedLoad {
+    /// Sees by whom the table can be written in this transaction. Tables that it refers to are only looked into.
+    async fn engage(&mut self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
+        let tables = [self.spec.full_name()];
+        self.spec.hand = Hand::for_tables(connection, &self.spec.namespace, (&tables, Effect::Writes)).await?;
+        let keys = self.spec.definition.all_foreign_keys();
+        let parents: Vec<String> = keys.iter().map(|key| qualified(&self.spec.namespace, &key.table)).collect();
+        if self.spec.hand == Hand::Ours { hold_tables(connection, &parents).await } else { Ok(()) }
+    }
+
+    /// From the staging table into the table. Rows that are refused are added to `refused`.
+    async fn unstage(
+        &self,
+        connection: &mut PgConnection,
+        refused: &mut Vec<Refused>,
+    ) -> Result<merge::Counts, DatabaseError> {
+        let spec = &self.spec;
+        let found = probes::of_stage(connection, spec).await?;
+        isolate::drop_rows(connection, spec.staged(), &found).await?;
+        refused.extend(found);
+        isolate::take_out_orphans(connection, spec, spec.staged(), refused).await?;
+        if !spec.reject && !refused.is_empty() {
+            return Ok(merge::Counts::new());
+        }
+        let (counts, is_searched) = isolate::merge(connection, spec, refused).await?;
+        let table = spec.full_name();
+        let rows = if is_searched { table.as_str() } else { STAGE };
+        let what = (&spec.namespace, spec.table.as_str());
+        counters::advance((connection, &spec.hand), what, Some(&spec.columns), rows).await?;
+        Ok(counts)
+    }
+}
+
 fn place(spec: &Target) -> Place<'_> {
     Place { namespace: &spec.namespace, run: &spec.run, step: spec.step }
 }
 
-async fn stage(connection: &mut PgConnection, spec: &Target, bytes: Bytes) -> Result<(), DatabaseError> {
-    let columns = list("", &spec.columns);
-    let staged = spec.staged();
-    let create = if spec.hand == Hand::Ours {
-        format!(
+/// Stages rows; the answer is those that the server could not read.
+async fn stage(
+    connection: &mut PgConnection,
+    spec: &Target,
+    bytes: Bytes,
+    ordinals: &[u64],
+) -> Result<Vec<Refused>, DatabaseError> {
+    let create = match spec.hand {
+        Hand::Ours => format!(
             "CREATE TEMPORARY TABLE \"_fixtool_stage\" ON COMMIT DROP AS \
-             SELECT NULL::pg_catalog.int8 AS {POSITION}, {columns} FROM {} WITH NO DATA",
+             SELECT NULL::pg_catalog.int8 AS {POSITION}, {} FROM {} WITH NO DATA",
+            list("", &spec.columns),
             spec.full_name()
-        )
-    } else {
-        texts(connection, spec).await?
+        ),
+        Hand::Owner(_) => {
+            let texts: Vec<String> =
+                spec.columns.iter().map(|c| format!("{} pg_catalog.text", identifier(c))).collect();
+            format!(
+                "CREATE TEMPORARY TABLE \"_fixtool_texts\" ({POSITION} pg_catalog.int8, {}) ON COMMIT DROP; \
+                 CREATE TEMPORARY VIEW \"_fixtool_stage\" AS SELECT {} FROM {TEXTS}",
+                texts.join(", "),
+                reading(connection, spec).await?
+            )
+        }
     };
     sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *connection).await.map_err(translate)?;
-    let statement = format!("COPY {staged} ({POSITION}, {columns}) FROM STDIN WITH (FORMAT text, ENCODING 'UTF8')");
-    let mut copy = connection.copy_in_raw(&statement).await.map_err(translate)?;
-    copy.send(bytes).await.map_err(translate)?;
-    copy.finish().await.map_err(translate)?;
-    let analyze = format!("ANALYZE {staged}");
+    let copied: Vec<String> = std::iter::once("_fixtool_position".to_owned()).chain(spec.columns.clone()).collect();
+    let bare = if spec.staged() == STAGE { "_fixtool_stage" } else { "_fixtool_texts" };
+    let copying = Copying::into((spec.staged(), bare), copied, false);
+    let refused = if spec.reject {
+        let found = copying.send_what_goes(connection, &[bytes], ordinals).await?;
+        found.into_iter().map(|(_, refused)| refused).collect()
+    } else {
+        match copying.send(connection, &[bytes]).await {
+            Ok(()) => Vec::new(),
+            Err(error) => return copying.refused(&error, |row| ordinals.get(row).copied()).ok_or(error),
+        }
+    };
+    let analyze = format!("ANALYZE {}", spec.staged());
     sqlx::raw_sql(AssertSqlSafe(analyze)).execute(&mut *connection).await.map_err(translate)?;
-    spec.hand.show(connection, STAGE).await?;
-    spec.hand.show(connection, TEXTS).await
+    if let Hand::Owner(_) = spec.hand {
+        spec.hand.show(connection, STAGE).await?;
+        spec.hand.show(connection, TEXTS).await?;
+    }
+    Ok(refused)
 }
 
-/// Statements that make a table of texts, and a view that reads them as the table's own types. Whoever asks the view
-/// reads them: we never do.
-async fn texts(connection: &mut PgConnection, spec: &Target) -> Result<String, DatabaseError> {
+/// What a view of staged rows selects. Where they are texts, whoever asks the view reads them as the table's own
+/// types: we never do.
+pub async fn reading(connection: &mut PgConnection, spec: &Target) -> Result<String, DatabaseError> {
+    if spec.hand == Hand::Ours {
+        return Ok("*".to_owned());
+    }
     let types = column_types(connection, &spec.full_name()).await?;
     let read = |column: &String| {
         let name = identifier(column);
         types.get(column).map_or_else(|| name.clone(), |full| format!("{name}::{full} AS {name}"))
     };
-    let texts: Vec<String> = spec.columns.iter().map(|c| format!("{} pg_catalog.text", identifier(c))).collect();
     let read: Vec<String> = spec.columns.iter().map(read).collect();
-    Ok(format!(
-        "CREATE TEMPORARY TABLE \"_fixtool_texts\" ({POSITION} pg_catalog.int8, {}) ON COMMIT DROP; \
-         CREATE TEMPORARY VIEW \"_fixtool_stage\" AS SELECT {POSITION}, {} FROM {TEXTS}",
-        texts.join(", "),
-        read.join(", ")
-    ))
-}
-
-async fn drop_refused(connection: &mut PgConnection, spec: &Target, refused: &[Refused]) -> Result<(), DatabaseError> {
-    if refused.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<i64> = refused.iter().map(|r| i64::try_from(r.ordinal).unwrap_or(i64::MAX)).collect();
-    let sql = format!("DELETE FROM {} WHERE {POSITION} OPERATOR(pg_catalog.=) ANY ($1)", spec.staged());
-    sqlx::query(AssertSqlSafe(sql)).bind(rows).execute(connection).await.map(drop).map_err(translate)
+    Ok(format!("{POSITION}, {}", read.join(", ")))
 }
 
 /// The types of a table's columns, by the columns' names, as a cast names them.
@@ -162,15 +201,12 @@ impl LoadSession for StagedLoad {
         let EncodedRows::Copy(bytes) = batch.rows else {
             return Err(wrong_form());
         };
-        self.batch(bytes, batch.position).await
+        self.batch(bytes, &batch.ordinals, batch.position).await
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Written, DatabaseError> {
         let state = serde_json::json!({ "road": "staged", "counts": self.counts });
         let mut transaction = self.database.begin(&self.spec.namespace).await?;
-        self.engage(&mut transaction).await?;
-        merge::advance_sequences(&mut transaction, &self.spec).await?;
-        self.spec.hand.dismiss(&mut transaction).await?;
         checkpoint::write(&mut transaction, &place(&self.spec), self.position, (true, state)).await?;
         transaction.commit().await.map_err(translate)?;
         Ok(Written::default())

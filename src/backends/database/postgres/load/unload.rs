@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::as_owner::{Bound, Hand};
 use super::super::code::Effect;
+use super::super::counters::{self, Filled};
 use super::super::error::translate;
 use super::super::operators::Operators;
 use super::super::session::hold_tables;
@@ -32,8 +33,7 @@ pub async fn unload(
     let operators = Operators::of(connection, &spec.namespace, &spec.table).await?;
     let taking = Taking { spec, hand, operators, children };
     let unloaded = if road == Some("bare") {
-        let xmin = checkpoint.state.get("xmin").and_then(serde_json::Value::as_str).unwrap_or_default();
-        bare(connection, &taking, xmin, inserted(checkpoint)).await?
+        bare(connection, &taking, &transactions(checkpoint), inserted(checkpoint)).await?
     } else {
         staged(connection, &taking).await?
     };
@@ -68,6 +68,13 @@ pub async fn taken_back(connection: &mut PgConnection, spec: &UnloadSpec) -> Res
     Ok(told.map(|told| serde_json::from_str(&told).unwrap_or_default()))
 }
 
+/// The ids that rows of a bare load bear.
+fn transactions(checkpoint: &Checkpoint) -> Vec<String> {
+    let id = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let several = checkpoint.state.get("xmins").and_then(serde_json::Value::as_array);
+    several.into_iter().flatten().chain(checkpoint.state.get("xmin")).filter_map(id).collect()
+}
+
 fn inserted(checkpoint: &Checkpoint) -> u64 {
     checkpoint.state.pointer("/counts/inserted").and_then(serde_json::Value::as_u64).unwrap_or_default()
 }
@@ -76,14 +83,15 @@ fn inserted(checkpoint: &Checkpoint) -> u64 {
 async fn bare(
     connection: &mut PgConnection,
     taking: &Taking<'_>,
-    xmin: &str,
+    xmins: &[String],
     inserted: u64,
 ) -> Result<Unloaded, DatabaseError> {
     let table = qualified(&taking.spec.namespace, &taking.spec.table);
-    let ours = "t.xmin::pg_catalog.text OPERATOR(pg_catalog.=) $1";
-    refuse_if_referenced(connection, taking, ours, &[Bound::Text(xmin)]).await?;
+    let ours = "t.xmin::pg_catalog.text OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array($1, ','))";
+    let xmins = xmins.join(",");
+    refuse_if_referenced(connection, taking, ours, &[Bound::Text(&xmins)]).await?;
     let sql = format!("DELETE FROM {table} t WHERE {ours}");
-    let removed = taking.hand.execute(connection, &sql, &[Bound::Text(xmin)]).await?;
+    let removed = taking.hand.execute(connection, &sql, &[Bound::Text(&xmins)]).await?;
     Ok(Unloaded { removed, restored: 0, kept: inserted.saturating_sub(removed) })
 }
 
@@ -91,7 +99,8 @@ async fn staged(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<Un
     let spec = taking.spec;
     let (table, journal) = (qualified(&spec.namespace, &spec.table), qualified(&spec.namespace, "_fixtool_undo"));
     let key = &spec.definition.primary_key;
-    let all: Vec<String> = spec.definition.columns.keys().cloned().collect();
+    let filled = Filled::of(connection, &spec.namespace, &spec.table).await?;
+    let all: Vec<String> = spec.definition.columns.keys().filter(|c| filled.given.contains(c)).cloned().collect();
     let mine = "u.run = $1 AND u.step = $2";
     let entries = taking
         .number(
@@ -111,7 +120,8 @@ async fn staged(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<Un
             ),
         )
         .await?;
-    let assignments: Vec<String> = all.iter().map(|c| format!("{0} = b.{0}", identifier(c))).collect();
+    let assignments: Vec<String> =
+        all.iter().filter(|c| !filled.identities.contains(c)).map(|c| format!("{0} = b.{0}", identifier(c))).collect();
     let image =
         format!("{journal} u, LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, u.before::pg_catalog.jsonb) b");
     let restored = taking
@@ -128,12 +138,13 @@ async fn staged(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<Un
     let returned = taking.execute(
         connection,
         &format!(
-            "INSERT INTO {table} ({columns}) SELECT {from} FROM {image} WHERE {mine} AND u.kind = 'delete' ON CONFLICT DO NOTHING",
+            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {from} FROM {image} WHERE {mine} AND u.kind = 'delete' ON CONFLICT DO NOTHING",
             columns = list("", &all),
             from = list("b.", &all),
         ),
     )
     .await?;
+    counters::advance((connection, &taking.hand), (&spec.namespace, &spec.table), None, &table).await?;
     let kept = entries.saturating_sub(removed + restored + returned);
     Ok(Unloaded { removed, restored: restored + returned, kept })
 }

@@ -11,7 +11,6 @@ use super::super::rebuild;
 use super::fill::{Fill, Message};
 use super::insert::Inserter;
 use super::prints::Prints;
-use crate::backends::database::load::positions::Positions;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, RowBatch, Written};
 use crate::backends::database::quote::identifier;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
@@ -46,8 +45,8 @@ pub async fn begin(database: &Sqlite, spec: &LoadSpec) -> Result<Option<BareLoad
     for statement in &rebuild.drop {
         run(&mut connection, statement).await?;
     }
-    let inserter = Inserter::into_table(&identifier(&spec.table), &spec.columns);
-    let fill = Fill { connection, spec: spec.clone(), rebuild, positions: Positions::default(), entries: 0 };
+    let inserter = Inserter::into_table(&identifier(&spec.table), &spec.columns).keeping_rows(spec.reject);
+    let fill = Fill::of(connection, spec, rebuild);
     let (sender, receiver) = mpsc::channel(IN_FLIGHT);
     let task = tokio::spawn(fill.carry_out(receiver));
     Ok(Some(BareLoad { sender: Some(sender), task, inserter, prints }))

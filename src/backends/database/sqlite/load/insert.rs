@@ -23,6 +23,8 @@ pub struct Inserter {
     full: String,
     rows: usize,
     arguments: SqliteArguments,
+    /// The rows once more, where they may have to be tried one by one.
+    spare: Option<Vec<Row>>,
 }
 
 impl Inserter {
@@ -32,11 +34,21 @@ impl Inserter {
         let most = (PARAMETERS / width).clamp(1, ROWS);
         let head = format!("INSERT INTO {table} ({}) VALUES ", list("", columns));
         let full = statement(&head, width, most);
-        Self { head, width, most, full, rows: 0, arguments: SqliteArguments::default() }
+        Self { head, width, most, full, rows: 0, arguments: SqliteArguments::default(), spare: None }
+    }
+
+    /// Each statement keeps its rows, so that those which SQLite refuses can be found.
+    #[must_use]
+    pub fn keeping_rows(mut self, keeping: bool) -> Self {
+        self.spare = keeping.then(Vec::new);
+        self
     }
 
     /// Adds one row; the answer is a statement when one is full.
     pub fn push(&mut self, row: Row) -> Result<Option<Statement>, DatabaseError> {
+        if let Some(spare) = &mut self.spare {
+            spare.push(row.clone());
+        }
         for cell in row {
             value::bind(cell, &mut self.arguments)?;
         }
@@ -45,7 +57,8 @@ impl Inserter {
             return Ok(None);
         }
         self.rows = 0;
-        Ok(Some(Statement { sql: self.full.clone(), arguments: std::mem::take(&mut self.arguments) }))
+        let spare = self.spare.as_mut().map(std::mem::take).unwrap_or_default();
+        Ok(Some(Statement { sql: self.full.clone(), arguments: std::mem::take(&mut self.arguments), spare }))
     }
 
     /// A statement for what is left.
@@ -55,7 +68,8 @@ impl Inserter {
         }
         let sql = statement(&self.head, self.width, self.rows);
         self.rows = 0;
-        Some(Statement { sql, arguments: std::mem::take(&mut self.arguments) })
+        let spare = self.spare.as_mut().map(std::mem::take).unwrap_or_default();
+        Some(Statement { sql, arguments: std::mem::take(&mut self.arguments), spare })
     }
 }
 
@@ -63,6 +77,8 @@ impl Inserter {
 pub struct Statement {
     sql: String,
     arguments: SqliteArguments,
+    /// The rows, where they were to be kept.
+    pub spare: Vec<Row>,
 }
 
 impl Statement {

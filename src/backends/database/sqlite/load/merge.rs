@@ -8,10 +8,11 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::super::error::translate;
 use super::bare::run;
-use super::probes::{POSITION, STAGE, key_text, matching};
-use crate::backends::database::load::{Conflict, LoadSpec, Refused, RefusedReason};
+use super::probes::{self, POSITION, STAGE, key_text, matching};
+use crate::backends::database::DatabaseError;
+use crate::backends::database::load::search::Search;
+use crate::backends::database::load::{Conflict, LoadSpec, Refused};
 use crate::backends::database::quote::{identifier, list, literal};
-use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, LogicalType, Table};
 
 /// Staged rows by what became of them.
@@ -20,16 +21,17 @@ pub type Counts = BTreeMap<&'static str, u64>;
 const HELD: &str = "temp.\"_fixtool_held\"";
 
 /// Moves what is staged into the table; rows that SQLite refuses for a reason that the model does
-/// not know (a trigger, a CHECK) are found by halves and added to `refused`, if the user wants bad
-/// records rejected.
+/// not know (a trigger, a CHECK) are found by halves and added to `refused`: all of them, or the first if the load ends
+/// with it.
 pub async fn merge(
     connection: &mut SqliteConnection,
     spec: &LoadSpec,
     refused: &mut Vec<Refused>,
 ) -> Result<Counts, DatabaseError> {
     match attempt(connection, spec).await {
-        Err(error) if error.kind == DatabaseErrorKind::Constraint && spec.reject => {
-            by_halves(connection, spec, refused).await
+        Err(error) if error.is_of_row() => {
+            let counts = by_halves(connection, spec, refused).await?;
+            if refused.is_empty() { Err(error) } else { Ok(counts) }
         }
         other => other,
     }
@@ -45,42 +47,118 @@ async fn attempt(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<C
     done
 }
 
+/// What SQLite says of a row that points at no row.
+const FOREIGN_KEY: &str = "787";
+
 async fn by_halves(
     connection: &mut SqliteConnection,
     spec: &LoadSpec,
     refused: &mut Vec<Refused>,
 ) -> Result<Counts, DatabaseError> {
     run(connection, &format!("CREATE TEMP TABLE \"_fixtool_held\" AS SELECT * FROM {STAGE}")).await?;
-    let positions: Vec<i64> =
-        sqlx::query_scalar(AssertSqlSafe(format!("SELECT {POSITION} FROM {HELD} ORDER BY {POSITION}")))
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(translate)?;
     let mut totals = Counts::new();
-    let mut pieces: Vec<&[i64]> = vec![&positions];
-    while let Some(piece) = pieces.pop() {
+    loop {
+        let rows: Vec<i64> =
+            sqlx::query_scalar(AssertSqlSafe(format!("SELECT {POSITION} FROM {HELD} ORDER BY {POSITION}")))
+                .fetch_all(&mut *connection)
+                .await
+                .map_err(translate)?;
+        let waiting = round(connection, spec, &rows, (&mut totals, refused)).await?;
+        if waiting.is_empty() || (!spec.reject && !refused.is_empty()) {
+            break;
+        }
+        if waiting.len() == rows.len() {
+            refused.extend(waiting);
+            break;
+        }
+        // What they point at may be there by this time; what points at a refused row goes out for good.
+        let kept: Vec<u64> = waiting.iter().map(|row| row.ordinal).collect();
+        let sql = format!("DELETE FROM {HELD} WHERE {POSITION} NOT IN (SELECT value FROM json_each(?1))");
+        let kept = serde_json::json!(kept).to_string();
+        sqlx::query(AssertSqlSafe(sql)).bind(kept).execute(&mut *connection).await.map_err(translate)?;
+        run(connection, &format!("DELETE FROM {STAGE}; INSERT INTO {STAGE} SELECT * FROM {HELD}")).await?;
+        take_out_orphans(connection, spec, refused).await?;
+        run(connection, &format!("DELETE FROM {HELD}; INSERT INTO {HELD} SELECT * FROM {STAGE}")).await?;
+    }
+    run(connection, &format!("DROP TABLE {HELD}")).await?;
+    Ok(totals)
+}
+
+/// One search over the held rows. The answer is those that may go through when others have.
+async fn round(
+    connection: &mut SqliteConnection,
+    spec: &LoadSpec,
+    rows: &[i64],
+    (totals, refused): (&mut Counts, &mut Vec<Refused>),
+) -> Result<Vec<Refused>, DatabaseError> {
+    let points_at_itself = spec.definition.all_foreign_keys().iter().any(|key| key.table == spec.table);
+    let mut waiting = Vec::new();
+    let mut search = Search::over(rows.len());
+    while let Some(piece) = search.piece() {
+        let piece = rows.get(piece).unwrap_or_default();
         let (Some(first), Some(last)) = (piece.first(), piece.last()) else { continue };
-        run(connection, &format!("DELETE FROM {STAGE}")).await?;
-        let fill = format!("INSERT INTO {STAGE} SELECT * FROM {HELD} WHERE {POSITION} BETWEEN {first} AND {last}");
+        let fill = format!(
+            "DELETE FROM {STAGE}; INSERT INTO {STAGE} SELECT * FROM {HELD} WHERE {POSITION} BETWEEN {first} AND {last}"
+        );
         run(connection, &fill).await?;
         match attempt(connection, spec).await {
-            Ok(counts) => counts.into_iter().for_each(|(name, amount)| *totals.entry(name).or_default() += amount),
-            Err(error) if error.kind == DatabaseErrorKind::Constraint && piece.len() == 1 => refused.push(Refused {
-                ordinal: first.unsigned_abs(),
-                reason: RefusedReason::Database,
-                columns: Vec::new().into(),
-                other: None,
-                message: Some(error.message.into_boxed_str()),
-            }),
-            Err(error) if error.kind == DatabaseErrorKind::Constraint => {
-                let (left, right) = piece.split_at(piece.len() / 2);
-                pieces.extend([right, left]);
+            Ok(counts) => {
+                search.passed();
+                for (name, amount) in counts {
+                    *totals.entry(name).or_default() += amount;
+                }
+            }
+            Err(error) if error.is_of_row() => {
+                let Some(row) = search.failed(None).and_then(|row| rows.get(row)) else { continue };
+                let row = Refused::by_database(row.unsigned_abs(), &error, None);
+                if points_at_itself && error.code.as_deref() == Some(FOREIGN_KEY) {
+                    waiting.push(row);
+                    continue;
+                }
+                refused.push(row);
+                if !spec.reject {
+                    break;
+                }
             }
             Err(error) => return Err(error),
         }
     }
-    run(connection, &format!("DROP TABLE {HELD}")).await?;
-    Ok(totals)
+    Ok(waiting)
+}
+
+/// Takes rows out of the staging table that point at no row, as long as there are any: the row that another one points
+/// at may have been taken out before.
+pub async fn take_out_orphans(
+    connection: &mut SqliteConnection,
+    spec: &LoadSpec,
+    refused: &mut Vec<Refused>,
+) -> Result<(), DatabaseError> {
+    if !spec.definition.all_foreign_keys().iter().any(|key| key.table == spec.table) {
+        return Ok(());
+    }
+    loop {
+        let found = probes::orphans_of_stage(connection, spec).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        drop_rows(connection, &found).await?;
+        refused.extend(found);
+    }
+}
+
+/// Takes refused rows out of the staging table.
+pub async fn drop_rows(connection: &mut SqliteConnection, refused: &[Refused]) -> Result<(), DatabaseError> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<u64> = refused.iter().map(|r| r.ordinal).collect();
+    let sql = format!("DELETE FROM {STAGE} WHERE {POSITION} IN (SELECT value FROM json_each(?1))");
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(serde_json::json!(rows).to_string())
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(translate)
 }
 
 async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<Counts, DatabaseError> {

@@ -58,6 +58,18 @@ pub async fn of_stage(connection: &mut SqliteConnection, spec: &LoadSpec) -> Res
             found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Exists, key, None));
         }
     }
+    for refused in orphans_of_stage(connection, spec).await? {
+        found.entry(i64::try_from(refused.ordinal).unwrap_or(i64::MAX)).or_insert(refused);
+    }
+    Ok(found.into_values().collect())
+}
+
+/// Rows of the staging table that point at no row.
+pub async fn orphans_of_stage(
+    connection: &mut SqliteConnection,
+    spec: &LoadSpec,
+) -> Result<Vec<Refused>, DatabaseError> {
+    let mut found: BTreeMap<i64, Refused> = BTreeMap::new();
     for key in spec.definition.all_foreign_keys() {
         for row in orphans(connection, spec, (STAGE, POSITION), &key).await? {
             found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Reference, &key.columns, None));

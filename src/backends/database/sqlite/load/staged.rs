@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use sqlx::SqliteConnection;
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::super::Sqlite;
 use super::super::error::translate;
@@ -15,7 +15,7 @@ use super::insert::Inserter;
 use super::probes::{POSITION, STAGE};
 use super::{merge, probes};
 use crate::backends::database::DatabaseError;
-use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, Refused, RowBatch, Written};
+use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, RowBatch, Written};
 use crate::backends::database::quote::{identifier, list};
 use crate::model::{Row, Value};
 
@@ -76,7 +76,8 @@ impl StagedLoad {
         if !self.spec.reject && !refused.is_empty() {
             return Ok((Written { refused, ..Written::default() }, BTreeMap::new()));
         }
-        drop_refused(connection, &refused).await?;
+        merge::drop_rows(connection, &refused).await?;
+        merge::take_out_orphans(connection, &self.spec, &mut refused).await?;
         let mut counts = merge::merge(connection, &self.spec, &mut refused).await?;
         counts.retain(|_, amount| *amount > 0);
         let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
@@ -112,20 +113,6 @@ async fn stage(
         Some(statement) => statement.send(connection).await,
         None => Ok(()),
     }
-}
-
-async fn drop_refused(connection: &mut SqliteConnection, refused: &[Refused]) -> Result<(), DatabaseError> {
-    if refused.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<u64> = refused.iter().map(|r| r.ordinal).collect();
-    let sql = format!("DELETE FROM {STAGE} WHERE {POSITION} IN (SELECT value FROM json_each(?1))");
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(serde_json::json!(rows).to_string())
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(translate)
 }
 
 #[async_trait]
