@@ -197,8 +197,9 @@ pub(crate) const OWN_PATH: &str = "pg_catalog, pg_temp";
 /// The first version with a limit for whole transactions.
 const TRANSACTION_TIMEOUT: u32 = 170_000;
 
-/// How values look as text, whatever the role, the database or a pooler's last client set.
+/// How values look as text, and that nothing of an owner's is reckoned beforehand or compiled for a look into the
+/// catalog, whatever the role, the database or a pooler's last client set.
 const SETTINGS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; \
                         SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 1; \
                         SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on; \
-                        SET LOCAL row_security = off; SET LOCAL constraint_exclusion = off";
+                        SET LOCAL row_security = off; SET LOCAL constraint_exclusion = off; SET LOCAL jit = off";

@@ -5,7 +5,6 @@
 //! indexes, since a B-tree that is built from sorted rows costs a fraction of one that is grown.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,7 +24,7 @@ use super::Target;
 use super::copying::{Copying, encoding};
 use super::isolate::{self, HELD, Work};
 use super::probes::{POSITION, STAGE};
-use super::{checkpoint, merge, probes};
+use super::{checkpoint, merge, probes, wrong_form};
 use crate::backends::database::load::copy_binary;
 use crate::backends::database::load::positions::Positions;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, Refused, RowBatch, Written};
@@ -392,14 +391,4 @@ async fn joined(task: &mut JoinHandle<Result<Written, DatabaseError>>) -> Result
     task.await.unwrap_or_else(|error| {
         Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, format!("the load's task failed: {error}")))
     })
-}
-
-/// Rows came in a form that this session did not ask for.
-pub fn wrong_form() -> DatabaseError {
-    DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, "rows were not encoded as COPY text")
-}
-
-/// Columns shared by every refusal that one key caused.
-pub fn shared(columns: &[String]) -> Arc<[String]> {
-    columns.to_vec().into()
 }

@@ -9,6 +9,8 @@ pub mod probes;
 pub mod staged;
 pub mod unload;
 
+use std::sync::Arc;
+
 use sqlx::AssertSqlSafe;
 
 use super::Postgres;
@@ -16,10 +18,10 @@ use super::as_owner::Hand;
 use super::counters::Filled;
 use super::error::translate;
 use super::operators::Operators;
-use crate::backends::database::DatabaseError;
 use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
 use crate::backends::database::quote::qualified;
-use crate::model::Namespace;
+use crate::backends::database::{DatabaseError, DatabaseErrorKind};
+use crate::model::{Engine, Namespace};
 
 /// A table that is loaded, and what the server says of it.
 #[derive(Debug, Clone)]
@@ -110,4 +112,14 @@ pub(super) async fn refused(
         .await
         .map_err(translate)?;
     Ok(lines.iter().filter_map(|line| Refused::from_json(line)).collect())
+}
+
+/// Rows came in a form that this session did not ask for.
+pub fn wrong_form() -> DatabaseError {
+    DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, "rows were not encoded as COPY text")
+}
+
+/// Columns shared by every refusal that one key caused.
+pub fn shared(columns: &[String]) -> Arc<[String]> {
+    columns.to_vec().into()
 }

@@ -12,7 +12,7 @@ use super::super::as_owner::Bound;
 use super::super::error::translate;
 use super::super::operators::differ;
 use super::Target;
-use super::bare::shared;
+use super::shared;
 use crate::backends::database::load::positions::Positions;
 use crate::backends::database::load::{Conflict, Refused, RefusedReason};
 use crate::backends::database::quote::{identifier, list, qualified};
