@@ -8,7 +8,7 @@ use std::ops::Range;
 /// The shortest piece after a row at fault was told, while there are as many rows left.
 const SHORTEST: usize = 16;
 
-/// A search under way: take [`next`](Self::next), try it, say how it went.
+/// A search under way: take [`piece`](Self::piece), try it, say how it went.
 #[derive(Debug)]
 pub struct Search {
     pieces: Vec<Piece>,
