@@ -154,10 +154,10 @@ fn values() -> Vec<Case> {
             Rejected(&[2], 0),
         ),
         case(
-            "the year 99999",
+            "a year past the calendar's end",
             "year.csv",
-            "email,name,created_at\na@b.example,A,99999-01-01T00:00:00Z\n",
-            Rejected(&[2], 0),
+            "email,name,created_at\na@b.example,A,299999-01-01T00:00:00Z\nb@b.example,B,99999-01-01T00:00:00Z\n",
+            Rejected(&[2], 1),
         ),
     ]
 }
