@@ -22,7 +22,9 @@ pub enum Refusal {
     #[error("{what} is about another tenant '{target}': that one was dropped, and this one made since")]
     #[diagnostic(
         code(fixtool::plan::other_incarnation),
-        help("nothing of the former tenant is brought into this one; run the command itself again for this one")
+        help(
+            "nothing of the former tenant is brought into this one; run the command itself again for this one; 'fixtool backup restore' brings the former one back under another id"
+        )
     )]
     OtherIncarnation {
         /// `the plan`, or `run …`.
