@@ -183,6 +183,17 @@ pub enum Secret {
 }
 
 impl Column {
+    /// Whether only the database can make its default.
+    pub fn is_server_made(&self) -> bool {
+        use super::literal::DefaultValue;
+        let default = self.default.as_deref().map(|text| DefaultValue::parse(text, &self.logical));
+        match default {
+            Some(Ok(DefaultValue::Serial | DefaultValue::Sql(_))) => true,
+            Some(Ok(DefaultValue::Now)) => !matches!(self.logical, LogicalType::Timestamp | LogicalType::Date),
+            _ => false,
+        }
+    }
+
     /// A column of this type with nothing else said.
     pub fn of(logical: LogicalType) -> Self {
         Self {

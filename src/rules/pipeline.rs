@@ -168,6 +168,13 @@ impl Pipeline {
         self.bound = fields.len();
     }
 
+    /// Which columns, in their order, a record leaves out.
+    pub fn left_out<F: Fields + ?Sized>(&self, record: &F, out: &mut Vec<bool>) {
+        out.clear();
+        let absent = |field: usize| record.field(field) == Raw::Absent;
+        out.extend(self.slots.iter().map(|slot| slot.field.is_none_or(absent)));
+    }
+
     /// Makes the row of a record.
     ///
     /// # Errors

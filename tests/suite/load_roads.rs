@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fixtool::backends::database::ddl::{self, Target};
-use fixtool::backends::database::load::{Conflict, LoadSpec, RefusedReason, RowBatch, UnloadSpec, Written};
+use fixtool::backends::database::load::{Conflict, Coverage, LoadSpec, RefusedReason, RowBatch, UnloadSpec, Written};
 use fixtool::backends::database::{LoadSession, Writer, address::Address, connect};
 use fixtool::model::{Checkpoint, Column, ForeignKey, LogicalType, Model, Namespace, OnDelete, Row, Table, Value};
 
@@ -84,6 +84,7 @@ impl Ground {
             resume: None,
             remember_keys: false,
             most_rows: None,
+            coverage: Coverage::Whole,
         }
     }
 

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod absent_fields;
 mod architecture;
 mod backup_bucket;
 mod backup_copy;

@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 
 pub use error::{DatabaseError, DatabaseErrorKind};
 pub use instant::Instant;
-pub use load::{Conflict, LoadSession, LoadSpec, RowBatch};
+pub use load::{Conflict, Coverage, LoadSession, LoadSpec, RowBatch};
 pub use refill::{Refill, RefillSpec};
 
 use crate::model::{Checkpoint, Engine, LogicalType, Model, Namespace, Row, Value};

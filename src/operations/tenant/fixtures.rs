@@ -8,7 +8,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::backends::database::load::Written;
-use crate::backends::database::{Conflict, DatabaseError, LoadSpec, RowBatch, Writer};
+use crate::backends::database::{Conflict, Coverage, DatabaseError, LoadSpec, RowBatch, Writer};
 use crate::engine::{Outcome, StepContext};
 use crate::formats::{Record, Source, SourceFormat, SourceOptions};
 use crate::model::pack::{Admin, Fixture};
@@ -155,6 +155,7 @@ pub async fn write(
         resume,
         remember_keys: false,
         most_rows: None,
+        coverage: Coverage::Whole,
     };
     let mut session = writer.load(spec).await?;
     let mut outcome = Outcome::default();

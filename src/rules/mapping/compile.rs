@@ -80,6 +80,8 @@ enum Splitter {
 #[derive(Debug, Default)]
 pub struct MappedRecord {
     values: Vec<Option<String>>,
+    /// Whether the record has none of the fields that the value would come from.
+    absent: Vec<bool>,
     /// Keys of the look-ups, in the order of [`TypeMapping::lookups`]; `None` where a part is NULL.
     pub keys: Vec<Option<Vec<String>>>,
     lookup_slots: Vec<(usize, usize)>,
@@ -96,6 +98,7 @@ impl<F: Fields + ?Sized> Fields for View<'_, F> {
     fn field(&self, place: usize) -> Raw<'_> {
         match self.mapped.values.get(place) {
             Some(Some(text)) => Raw::Text(text),
+            Some(None) if self.mapped.absent.get(place).copied().unwrap_or_default() => Raw::Absent,
             Some(None) => Raw::Null,
             None => {
                 let passing = self.passing.get(place - self.mapped.values.len());
@@ -175,6 +178,7 @@ impl TypeMapping {
     /// Every column whose value cannot be made.
     pub fn map<F: Fields + ?Sized>(&self, record: &F, now: i64, out: &mut MappedRecord) -> Result<(), Vec<Reject>> {
         out.values.clear();
+        out.absent.clear();
         out.lookup_slots.clear();
         out.keys.clear();
         out.keys.resize(self.lookups.len(), None);
@@ -190,6 +194,7 @@ impl TypeMapping {
                 }
                 from => self.value(from, record, now).and_then(|value| column.finish(value, &self.masker)),
             };
+            out.absent.push(self.is_absent(&column.from, record));
             out.values.push(value.unwrap_or_else(|reject| {
                 let field = column.from.fields().next().and_then(|field| self.places.get(field).copied());
                 rejects.push(reject.at(&column.column, field));
@@ -202,6 +207,13 @@ impl TypeMapping {
     /// The record as the pipeline reads it.
     pub fn view<'a, F: Fields + ?Sized>(&'a self, record: &'a F, mapped: &'a MappedRecord) -> impl Fields + 'a {
         View { record, mapped, passing: &self.passing }
+    }
+
+    /// Constants and expressions that read no field are always there.
+    fn is_absent<F: Fields + ?Sized>(&self, from: &From, record: &F) -> bool {
+        let absent = |field: &str| self.places.get(field).is_none_or(|place| record.field(*place) == Raw::Absent);
+        let mut fields = from.fields().peekable();
+        fields.peek().is_some() && fields.all(absent)
     }
 
     fn text<F: Fields + ?Sized>(&self, record: &F, field: &str) -> Option<String> {

@@ -22,7 +22,7 @@ use fixtool::backends::database::address::Address;
 use fixtool::backends::database::connect::{Limits, reader, writer};
 use fixtool::backends::database::ddl::{self, Target};
 use fixtool::backends::database::load::RowBatch;
-use fixtool::backends::database::{Conflict, LoadSpec, Reader, Writer};
+use fixtool::backends::database::{Conflict, Coverage, LoadSpec, Reader, Writer};
 use fixtool::model::{Model, Namespace, Row, Table};
 use tempfile::TempDir;
 
@@ -96,6 +96,7 @@ impl Place {
             resume: None,
             remember_keys: false,
             most_rows: None,
+            coverage: Coverage::Whole,
         };
         let mut session = self.writer.load(spec).await.unwrap();
         let ordinals: Vec<u64> = (0..rows.len() as u64).collect();

@@ -11,6 +11,7 @@ pub mod copy_binary;
 pub(crate) mod copy_float;
 pub mod copy_lines;
 pub mod copy_text;
+pub mod gaps;
 pub(crate) mod parse_text;
 pub mod positions;
 pub mod search;
@@ -22,7 +23,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{DatabaseError, DatabaseErrorKind};
-use crate::model::{Checkpoint, Engine, Namespace, Row, Table};
+use crate::model::{Checkpoint, Column, Engine, Namespace, Row, Table};
 
 /// What happens to a record whose key exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -71,9 +72,32 @@ pub struct LoadSpec {
     pub remember_keys: bool,
     /// The most rows that the table may hold in the end; `None` for any number.
     pub most_rows: Option<u64>,
+    /// Whether its records may leave columns out.
+    pub coverage: Coverage,
+}
+
+/// What records carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// Every column.
+    Whole,
+    /// Some leave columns out. Each row of a durable batch then ends with one value more: its
+    /// [`Gaps`](gaps::Gaps) as text, or NULL where the record carries every column.
+    Partial,
 }
 
 impl LoadSpec {
+    /// Whether records may leave columns out.
+    pub fn is_partial(&self) -> bool {
+        self.coverage == Coverage::Partial
+    }
+
+    /// Carried columns that only the database can fill where a record leaves them out.
+    pub fn server_made(&self) -> impl Iterator<Item = (usize, &String)> {
+        let made = |column: &String| self.definition.columns.get(column).is_some_and(Column::is_server_made);
+        self.columns.iter().enumerate().filter(move |(_, column)| made(column))
+    }
+
     /// Whether the rows carry every column of the key; otherwise its default makes it.
     pub fn carries_key(&self) -> bool {
         !self.key.is_empty() && self.key.iter().all(|column| self.columns.contains(column))
@@ -213,6 +237,8 @@ pub enum RefusedReason {
     Exists,
     /// The row it points at does not exist.
     Reference,
+    /// The row is new, and columns are left out without which a new row is not right.
+    Incomplete,
     /// The database refused it for a reason that the model does not know.
     Database,
 }

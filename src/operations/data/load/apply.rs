@@ -10,9 +10,10 @@ use super::reading::{self, Parcel, Reading, Totals};
 use super::refused;
 use super::rejects::RejectsFile;
 use super::request::{OnError, Request};
+use super::shaper::Shaper;
 use super::sources::{Matched, Opening, wanted_rules};
 use crate::backends::database::load::{MissingSpec, Refused, Written};
-use crate::backends::database::{DatabaseErrorKind, LoadSession, LoadSpec, Reader, Writer};
+use crate::backends::database::{Coverage, DatabaseErrorKind, LoadSession, LoadSpec, Reader, Writer};
 use crate::backends::site::SiteWriter;
 use crate::engine::{Outcome, StepContext};
 use crate::formats::digest_file;
@@ -87,16 +88,19 @@ impl Applying<'_> {
             Matched { data_type: load.data_type.clone(), table: load.table.clone(), input: load.source.clone() };
         let definition = self.table(&load.table)?;
         let now = jiff::Timestamp::now().as_microsecond();
-        let (source, shaper) = self.opening().open(&matched, now).await?;
-        let spec = self.spec(load, definition, (shaper.columns(), checkpoint.clone()));
+        let (source, mut shaper) = self.opening().open(&matched, now).await?;
+        let spec = self.spec(load, definition, (&shaper, checkpoint.clone()));
         let session = self.database.load(spec).await?;
         let staged = session.durable_by_batch();
+        if staged {
+            shaper.mark_gaps();
+        }
         let reading = Reading {
             name: load.source.name.clone(),
             source,
             shaper,
             encoding: session.encoding(),
-            batch_size: if staged { usize::try_from(self.request.batch_size.max(1)).unwrap_or(usize::MAX) } else { 0 },
+            batch_size: if staged { self.batch_size(load, definition) } else { 0 },
             skip: checkpoint.as_ref().map_or(0, |c| c.position),
             on_error: self.request.on_error,
             max_errors: self.request.max_errors,
@@ -108,26 +112,30 @@ impl Applying<'_> {
         self.flow(load, session, reading, before).await
     }
 
-    fn spec(
-        &self,
-        load: &TableLoad,
-        definition: &Table,
-        (columns, resume): (&[String], Option<Checkpoint>),
-    ) -> LoadSpec {
+    /// Rows that point at rows of their own table go into one batch: what they point at may come later in the file.
+    fn batch_size(&self, load: &TableLoad, definition: &Table) -> usize {
+        if definition.all_foreign_keys().iter().any(|key| key.table == load.table) {
+            return usize::MAX;
+        }
+        usize::try_from(self.request.batch_size.max(1)).unwrap_or(usize::MAX)
+    }
+
+    fn spec(&self, load: &TableLoad, definition: &Table, (shaper, resume): (&Shaper, Option<Checkpoint>)) -> LoadSpec {
         LoadSpec {
             namespace: self.tenant.namespace.clone(),
             table: load.table.clone(),
             definition: definition.clone(),
-            columns: columns.to_vec(),
+            columns: shaper.columns().to_vec(),
             key: definition.primary_key.clone(),
             conflict: load.conflict,
-            bare: load.bare,
+            bare: load.bare && !shaper.needs_server(),
             reject: self.request.on_error == OnError::Reject,
             run: self.context.run.clone(),
             step: self.context.step,
             resume,
             remember_keys: load.remember_keys,
             most_rows: load.most_rows,
+            coverage: if shaper.is_open() { Coverage::Partial } else { Coverage::Whole },
         }
     }
 
@@ -282,7 +290,10 @@ impl Applying<'_> {
         let flow = Flow::resumed(done, refused);
         let matched =
             Matched { data_type: load.data_type.clone(), table: load.table.clone(), input: load.source.clone() };
-        let (source, shaper) = self.opening().open(&matched, 0).await?;
+        let (source, mut shaper) = self.opening().open(&matched, 0).await?;
+        if done.state.get("road").and_then(serde_json::Value::as_str) == Some("staged") {
+            shaper.mark_gaps();
+        }
         let reading = Reading {
             name: load.source.name.clone(),
             source,

@@ -17,6 +17,7 @@
 //! | [`unload`] | taking a load back |
 
 pub mod apply;
+mod candidates;
 pub mod error;
 pub mod lookups;
 pub mod observe;

@@ -196,6 +196,7 @@ impl Looking<'_> {
     /// How many rows have a key that the source does not hold.
     async fn missing(&self, one: &Matched, table: &Table, rows: u64) -> Result<u64, LoadError> {
         let (mut source, mut shaper) = self.opening().open(one, 0).await?;
+        shaper.mark_gaps();
         let places: Vec<usize> =
             table.primary_key.iter().filter_map(|k| shaper.columns().iter().position(|c| c == k)).collect();
         let mut record = crate::formats::Record::default();

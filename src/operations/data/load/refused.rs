@@ -86,6 +86,7 @@ fn fault(refused: &Refused, fields: &[String], other: Option<u64>) -> Fault {
         },
         RefusedReason::Exists => ("exists", format!("a row with this ({columns}) exists")),
         RefusedReason::Reference => ("unknown_reference", format!("the row that ({columns}) points at does not exist")),
+        RefusedReason::Incomplete => ("required", format!("the row is new and needs a value of ({columns})")),
         RefusedReason::Database => {
             let words = refused.message.as_deref().unwrap_or("it said no more");
             ("refused", format!("the database refused it: {words}; correct the record, and load it again"))

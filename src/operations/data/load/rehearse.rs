@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 
+use super::candidates::{Candidate, close_gaps, digest, exists, pick, places, set_name};
 use super::error::LoadError;
 use super::observe::{Seen, SeenTable};
 use super::reading::Totals;
@@ -14,7 +15,7 @@ use crate::backends::database::{Conflict, Reader};
 use crate::backends::site::SiteReader;
 use crate::engine::{Outcome, StepContext};
 use crate::formats::Record;
-use crate::model::{ForeignKey, Model, Row, Table, TenantRecord, Value};
+use crate::model::{ForeignKey, Model, Row, Table, TenantRecord};
 use crate::rules::RuleFile;
 
 /// Rows whose keys are looked up together.
@@ -56,6 +57,7 @@ pub async fn rehearse(
             loaded: &mut loaded,
             seen: vec![HashSet::new(); definition.all_unique_keys().len() + 1],
             own: BTreeMap::new(),
+            pending: Vec::new(),
             tally: Tally::default(),
         };
         stage.run(context).await?;
@@ -115,10 +117,16 @@ impl Tally {
     }
 }
 
-/// A record that passed every check that needs no database.
-struct Candidate {
+/// What a record points at: the key's name, the digest, and the fault if it never comes.
+type Wanted = (String, u64, Fault);
+
+/// A record that points at rows of its own table that were not met so far.
+struct Pending {
     line: u64,
-    row: Row,
+    known: bool,
+    wanted: Vec<Wanted>,
+    /// What it brings that others may point at.
+    brings: Vec<(String, u64)>,
 }
 
 struct Rehearsal<'a> {
@@ -136,6 +144,7 @@ struct Rehearsal<'a> {
     seen: Vec<HashSet<u64>>,
     /// Digests of this source's keys that others point at, by table and key.
     own: BTreeMap<String, HashSet<u64>>,
+    pending: Vec<Pending>,
     tally: Tally,
 }
 
@@ -151,6 +160,7 @@ impl Rehearsal<'_> {
         let opening =
             Opening { request, tenant: self.tenant, model: self.model, rules, sealing: None, database: self.database };
         let (mut source, mut shaper) = opening.open(&matched, now).await?;
+        shaper.mark_gaps();
         let columns = shaper.columns().to_vec();
         let mut record = Record::default();
         let mut row = Row::new();
@@ -181,6 +191,7 @@ impl Rehearsal<'_> {
             }
         }
         self.look_up(&columns, waiting).await?;
+        self.settle_pending();
         self.loaded.append(&mut self.own);
         Ok(())
     }
@@ -196,13 +207,18 @@ impl Rehearsal<'_> {
         }
     }
 
-    async fn look_up(&mut self, columns: &[String], waiting: Vec<Candidate>) -> Result<(), LoadError> {
+    async fn look_up(&mut self, columns: &[String], mut waiting: Vec<Candidate>) -> Result<(), LoadError> {
         let mut faults: BTreeMap<usize, Fault> = BTreeMap::new();
         let mut known: Vec<bool> = vec![false; waiting.len()];
         let primary = self.definition.primary_key.clone();
         let keys: Vec<Vec<String>> = std::iter::once(primary).chain(self.definition.all_unique_keys()).collect();
         for (set, key) in keys.iter().enumerate() {
-            let Some(places) = places(columns, key) else { continue };
+            let Some(places) = places(columns, key) else {
+                if set == 0 {
+                    close_gaps(columns, (&mut waiting, &known), &mut faults);
+                }
+                continue;
+            };
             self.duplicates(set, (&places, key), &waiting, &mut faults);
             let found = self.existing(key, &places, &waiting).await?;
             for (at, _) in found.iter().enumerate().filter(|(_, exists)| **exists) {
@@ -214,11 +230,15 @@ impl Rehearsal<'_> {
                     faults.entry(at).or_insert_with(|| exists(key));
                 }
             }
+            if set == 0 {
+                close_gaps(columns, (&mut waiting, &known), &mut faults);
+            }
         }
+        let mut wanted = BTreeMap::new();
         for key in self.definition.all_foreign_keys() {
-            self.references(&key, columns, &waiting, &mut faults).await?;
+            self.references(&key, columns, &waiting, (&mut faults, &mut wanted)).await?;
         }
-        self.settle(columns, (waiting, &known), &faults);
+        self.settle(columns, (waiting, &known), (&faults, wanted));
         Ok(())
     }
 
@@ -263,7 +283,7 @@ impl Rehearsal<'_> {
         key: &ForeignKey,
         columns: &[String],
         waiting: &[Candidate],
-        faults: &mut BTreeMap<usize, Fault>,
+        (faults, wanted): (&mut BTreeMap<usize, Fault>, &mut BTreeMap<usize, Vec<Wanted>>),
     ) -> Result<(), LoadError> {
         let Some(places) = places(columns, &key.columns) else { return Ok(()) };
         let set = set_name(&key.table, &key.to);
@@ -282,12 +302,19 @@ impl Rehearsal<'_> {
         }
         let found = self.database.existing(&self.tenant.namespace, &key.table, &key.to, &keys).await?;
         for (at, _) in open.into_iter().zip(found).filter(|(_, exists)| !exists) {
-            faults.entry(at).or_insert_with(|| Fault {
+            let fault = Fault {
                 column: key.columns.first().cloned(),
                 field: None,
                 code: "unknown_reference".to_owned(),
                 reason: format!("the row that ({}) points at does not exist", key.columns.join(", ")),
-            });
+            };
+            // What a row of the same table points at may come later in the source.
+            match waiting.get(at).and_then(|candidate| digest(&candidate.row, &places)) {
+                Some(digest) if key.table == self.table.table => {
+                    wanted.entry(at).or_default().push((set.clone(), digest, fault));
+                }
+                _ => drop(faults.entry(at).or_insert(fault)),
+            }
         }
         Ok(())
     }
@@ -296,7 +323,7 @@ impl Rehearsal<'_> {
         &mut self,
         columns: &[String],
         (waiting, known): (Vec<Candidate>, &[bool]),
-        faults: &BTreeMap<usize, Fault>,
+        (faults, mut wanted): (&BTreeMap<usize, Fault>, BTreeMap<usize, Vec<Wanted>>),
     ) {
         for (at, candidate) in waiting.into_iter().enumerate() {
             if let Some(fault) = faults.get(&at) {
@@ -304,52 +331,52 @@ impl Rehearsal<'_> {
                 self.tally.fault(&place, fault);
                 continue;
             }
-            match (known.get(at).copied().unwrap_or_default(), self.conflict()) {
-                (false, _) => self.tally.count("would_insert"),
-                (true, Conflict::Skip) => self.tally.count("would_skip"),
-                (true, _) => self.tally.count("would_update_if_changed"),
+            let known = known.get(at).copied().unwrap_or_default();
+            let brought = self.referenced.iter().filter_map(|key| {
+                let digest = digest(&candidate.row, &places(columns, key)?)?;
+                Some((set_name(&self.table.table, key), digest))
+            });
+            let brings: Vec<(String, u64)> = brought.collect();
+            for (set, digest) in &brings {
+                self.own.entry(set.clone()).or_default().insert(*digest);
             }
-            for key in &self.referenced {
-                let digest = places(columns, key).and_then(|places| digest(&candidate.row, &places));
-                self.own.entry(set_name(&self.table.table, key)).or_default().extend(digest);
+            match wanted.remove(&at) {
+                Some(wanted) => self.pending.push(Pending { line: candidate.line, known, wanted, brings }),
+                None => self.count(known),
             }
         }
     }
-}
 
-fn exists(key: &[String]) -> Fault {
-    Fault {
-        column: key.first().cloned(),
-        field: None,
-        code: "exists".to_owned(),
-        reason: format!("a row with this ({}) exists", key.join(", ")),
+    fn count(&mut self, known: bool) {
+        self.tally.count(match (known, self.conflict()) {
+            (false, _) => "would_insert",
+            (true, Conflict::Skip) => "would_skip",
+            (true, _) => "would_update_if_changed",
+        });
     }
-}
 
-fn set_name(table: &str, key: &[String]) -> String {
-    format!("{table}({})", key.join(","))
-}
-
-fn places(columns: &[String], key: &[String]) -> Option<Vec<usize>> {
-    let places: Option<Vec<usize>> = key.iter().map(|k| columns.iter().position(|c| c == k)).collect();
-    places.filter(|places| !places.is_empty())
-}
-
-fn pick(row: &Row, places: &[usize]) -> Row {
-    places.iter().filter_map(|place| row.get(*place).cloned()).collect()
-}
-
-/// 64 bits of a key; `None` for a key with a NULL, which meets nothing. Among ten million keys the
-/// chance that two differ and look alike is three in a million.
-fn digest(row: &Row, places: &[usize]) -> Option<u64> {
-    let mut hasher = blake3::Hasher::new();
-    for place in places {
-        match row.get(*place)? {
-            Value::Null => return None,
-            value => hasher.update(format!("{value:?}\u{1f}").as_bytes()),
-        };
+    /// Records whose targets never came, and those that hang on them.
+    fn settle_pending(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        loop {
+            let lost = |(set, digest, _): &&Wanted| !self.own.get(set).is_some_and(|own| own.contains(digest));
+            let (bad, good): (Vec<_>, Vec<_>) = pending.into_iter().partition(|p| p.wanted.iter().any(|w| lost(&w)));
+            let faults: Vec<_> =
+                bad.iter().filter_map(|p| Some((p.line, p.wanted.iter().find(lost)?.2.clone()))).collect();
+            pending = good;
+            for (set, digest) in bad.iter().flat_map(|p| &p.brings) {
+                self.own.entry(set.clone()).or_default().remove(digest);
+            }
+            for (line, fault) in &faults {
+                let place = self.at(*line);
+                self.tally.fault(&place, fault);
+            }
+            if faults.is_empty() {
+                break;
+            }
+        }
+        for record in pending {
+            self.count(record.known);
+        }
     }
-    let mut bytes = [0; 8];
-    hasher.finalize_xof().fill(&mut bytes);
-    Some(u64::from_le_bytes(bytes))
 }

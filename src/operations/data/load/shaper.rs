@@ -2,8 +2,9 @@
 
 use jiff::tz::TimeZone;
 
+use crate::backends::database::load::gaps::Gaps;
 use crate::formats::Record;
-use crate::model::{Fields, Row, Table};
+use crate::model::{Column, Fields, Row, Table, Value};
 use crate::rules::{
     MappedRecord, Pipeline, PipelineOptions, RecordCheck, Reject, RowRule, Shape, TypeMapping, Violation,
 };
@@ -19,6 +20,14 @@ pub struct Shaper {
     check: RecordCheck,
     sealer: Option<Sealer>,
     now: i64,
+    open: bool,
+    /// Whether rows end with what their records leave out.
+    marks: bool,
+    left_out: Vec<bool>,
+    /// Whether only the database can fill a column, by its place.
+    server_made: Vec<bool>,
+    /// Places of the primary key.
+    key: Vec<usize>,
 }
 
 /// A mapping with what its look-ups find.
@@ -81,7 +90,12 @@ impl Shaper {
             }
         };
         let check = RecordCheck::compile(name, table, pipeline.columns(), options.now)?;
-        Ok(Self { mapping, pipeline, check, sealer: None, now: options.now })
+        let columns = pipeline.columns();
+        let server_made = columns.iter().map(|c| table.columns.get(c).is_some_and(Column::is_server_made)).collect();
+        let key = table.primary_key.iter().filter_map(|k| columns.iter().position(|c| c == k)).collect();
+        let open = matches!(shape, Shape::Open(_));
+        let (now, left_out) = (options.now, Vec::new());
+        Ok(Self { mapping, pipeline, check, sealer: None, now, open, marks: false, left_out, server_made, key })
     }
 
     /// Checks these rules too.
@@ -104,6 +118,21 @@ impl Shaper {
         self
     }
 
+    /// Whether records may leave columns out.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Whether the database must fill columns of some rows and not of others.
+    pub fn needs_server(&self) -> bool {
+        self.open && self.server_made.contains(&true)
+    }
+
+    /// Lets each row end with what its record leaves out.
+    pub fn mark_gaps(&mut self) {
+        self.marks = self.open;
+    }
+
     /// Columns that the rows carry.
     pub fn columns(&self) -> &[String] {
         self.pipeline.columns()
@@ -119,27 +148,69 @@ impl Shaper {
         match &mut self.mapping {
             None => {
                 self.pipeline.bind(fields);
+                if self.marks {
+                    self.pipeline.left_out(record, &mut self.left_out);
+                }
                 run(&self.pipeline, record, row)?;
             }
             Some(mapper) => {
                 mapper.mapping.bind(fields);
                 mapper.map(record, self.now)?;
                 self.pipeline.bind(mapper.mapping.names());
-                run(&self.pipeline, &mapper.mapping.view(record, &mapper.mapped), row)?;
+                let view = mapper.mapping.view(record, &mapper.mapped);
+                if self.marks {
+                    self.pipeline.left_out(&view, &mut self.left_out);
+                }
+                run(&self.pipeline, &view, row)?;
             }
         }
-        let Err(wrong) = self.check.check(row) else { return self.seal(row) };
-        // A rule of low severity describes the data; it does not keep a record out.
-        let mut faults: Vec<Fault> = wrong.into_iter().filter(|v| v.severity.rejects()).map(Fault::from).collect();
-        for fault in &mut faults {
-            fault.field = fault.column.as_ref().and_then(|column| fields.iter().position(|field| field == column));
+        let needed = self.checked(row).map_err(|mut faults| {
+            for fault in &mut faults {
+                fault.field = fault.column.as_ref().and_then(|column| fields.iter().position(|field| field == column));
+            }
+            faults
+        })?;
+        self.seal(row)?;
+        if self.marks {
+            let gaps = self.left_out.contains(&true).then(|| Gaps::of(&self.left_out, &needed));
+            row.push(gaps.map_or(Value::Null, |gaps| Value::Text(gaps.into_text())));
         }
-        if faults.is_empty() { self.seal(row) } else { Err(faults) }
+        Ok(())
+    }
+
+    /// Checks a row. The answer says which columns, by their places, the record leaves out although
+    /// a new row needs them: only the database knows whether the row is new.
+    fn checked(&self, row: &Row) -> Result<Vec<bool>, Vec<Fault>> {
+        let is_out = |place: usize| self.left_out.get(place).copied().unwrap_or_default();
+        let by_server =
+            |place: usize| self.marks && is_out(place) && self.server_made.get(place).copied().unwrap_or_default();
+        let faults = faults(self.check.check_but(row, &by_server));
+        if faults.is_empty() {
+            return Ok(Vec::new());
+        }
+        if !self.marks || !self.left_out.contains(&true) || self.key.iter().any(|place| is_out(*place)) {
+            return Err(faults);
+        }
+        let of_the_record = self::faults(self.check.check_but(row, &is_out));
+        if !of_the_record.is_empty() {
+            return Err(of_the_record);
+        }
+        let at_fault = |column: &String| faults.iter().any(|f| f.column.as_ref() == Some(column));
+        let named: Vec<bool> = self.columns().iter().map(at_fault).collect();
+        // A condition over several columns names none of them.
+        let enough = self.left_out.iter().zip(&named).any(|(out, named)| *out && *named);
+        Ok(if enough { named } else { self.left_out.clone() })
     }
 
     fn seal(&self, row: &mut Row) -> Result<(), Vec<Fault>> {
         self.sealer.as_ref().map_or(Ok(()), |sealer| sealer.seal(row)).map_err(|fault| vec![fault])
     }
+}
+
+/// A rule of low severity describes the data; it does not keep a record out.
+fn faults(checked: Result<(), Vec<Violation>>) -> Vec<Fault> {
+    let wrong = checked.err().unwrap_or_default();
+    wrong.into_iter().filter(|v| v.severity.rejects()).map(Fault::from).collect()
 }
 
 fn run<F: Fields + ?Sized>(pipeline: &Pipeline, record: &F, row: &mut Row) -> Result<(), Vec<Fault>> {

@@ -6,14 +6,14 @@ use jiff::tz::TimeZone;
 
 use super::error::LoadError;
 use super::lookups::Lookups;
-use super::request::{Input, Request};
+use super::request::{Input, Mode, Request};
 use super::sealed::Sealer;
 use super::shaper::{Mapper, Shaper};
-use crate::backends::database::Reader;
+use crate::backends::database::{Conflict, Reader};
 use crate::backends::sealing::Sealing;
 use crate::formats::{NameParts, Source};
 use crate::model::mask::Masker;
-use crate::model::{LogicalType, Model, Table, TenantRecord};
+use crate::model::{Column, LogicalType, Model, Table, TenantRecord};
 use crate::rules::{CheckError, Mapping, PipelineError, PipelineOptions, RuleFile, Shape, time_zone};
 
 /// One file and the table that it goes into.
@@ -162,6 +162,17 @@ pub struct Opening<'a> {
     pub database: &'a dyn Reader,
 }
 
+/// Whether a header lacks what new rows need, while it has the key and no unknown field: its records
+/// can still change rows that are there.
+fn is_lean(table: &Table, fields: &[String]) -> bool {
+    let lacks =
+        |(name, column): (&String, &Column)| column.required && column.default.is_none() && !fields.contains(name);
+    !table.primary_key.is_empty()
+        && table.primary_key.iter().all(|column| fields.contains(column))
+        && fields.iter().all(|field| table.columns.contains_key(field))
+        && table.columns.iter().any(lacks)
+}
+
 impl Opening<'_> {
     /// Opens a source and prepares to make rows of it. `now` is what `now()` stands for, in
     /// microseconds since 1970-01-01T00:00:00Z.
@@ -180,7 +191,10 @@ impl Opening<'_> {
             let shaper = self.shaper(matched, target, Shape::Open(&first), (options, mapper))?;
             return Ok((source, shaper.in_zone(zone.as_ref(), &local)));
         }
-        let shaper = self.shaper(matched, target, Shape::Fixed(source.reader.fields()), (options, mapper))?;
+        let fields = source.reader.fields();
+        let lean = mapper.is_none() && self.meets_rows() && is_lean(table, fields);
+        let shape = if lean { Shape::Open(fields) } else { Shape::Fixed(fields) };
+        let shaper = self.shaper(matched, target, shape, (options, mapper))?;
         let missing = shaper.missing_fields();
         if !missing.is_empty() {
             let (source_name, fields) = (matched.input.name.clone(), missing.join(", "));
@@ -199,6 +213,10 @@ impl Opening<'_> {
             Vec::new()
         };
         Ok((zone, local))
+    }
+
+    fn meets_rows(&self) -> bool {
+        self.request.conflict != Conflict::Error || self.request.mode == Mode::Incremental
     }
 
     fn shaper(

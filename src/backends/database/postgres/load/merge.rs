@@ -10,8 +10,10 @@ use super::super::as_owner::Bound;
 use super::super::error::translate;
 use super::super::operators::{Comparison, differ};
 use super::Target;
+use super::gaps;
 use super::probes::{POSITION, STAGE, key_text};
 use crate::backends::database::DatabaseError;
+use crate::backends::database::load::gaps::Group;
 use crate::backends::database::load::{Conflict, Refused};
 use crate::backends::database::quote::{identifier, list, qualified};
 use crate::model::Engine;
@@ -45,7 +47,10 @@ pub async fn stage_into_table(connection: &mut PgConnection, spec: &Target) -> R
             counts.insert("unchanged", matched.saturating_sub(updated));
         }
     }
-    let inserted = execute(connection, spec, &insert(spec)).await?;
+    let mut inserted = 0;
+    for group in gaps::groups(connection, spec).await? {
+        inserted += execute(connection, spec, &insert(spec, &group)).await?;
+    }
     if spec.remember_keys {
         execute(connection, spec, &remember_keys(spec)).await?;
     }
@@ -78,24 +83,25 @@ fn journal(spec: &Target) -> String {
     qualified(&spec.namespace, "_fixtool_undo")
 }
 
-fn insert(spec: &Target) -> String {
-    let columns = list("", &spec.columns);
+fn insert(spec: &Target, group: &Group) -> String {
+    let columns = list("", &group.columns);
+    let rows = &group.rows;
     let table = qualified(&spec.namespace, &spec.table);
     if spec.key.is_empty() {
         // Without a key nothing can be told apart, so nothing can be journaled either.
         return format!(
-            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {STAGE} WHERE $1::text IS NOT NULL AND $2::bigint IS NOT NULL ORDER BY {POSITION}"
+            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {STAGE} s WHERE $1::text IS NOT NULL AND $2::bigint IS NOT NULL AND {rows} ORDER BY {POSITION}"
         );
     }
     let key = list("", &spec.key);
     // A key that the source does not carry comes from its default: no row can have it already.
     let unless_known = if spec.carries_key() {
         format!(
-            "WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {}) ORDER BY {POSITION} ON CONFLICT ({key}) DO NOTHING",
+            "WHERE {rows} AND NOT EXISTS (SELECT 1 FROM {table} t WHERE {}) ORDER BY {POSITION} ON CONFLICT ({key}) DO NOTHING",
             spec.operators.matching("t", &spec.key, "s", &spec.key)
         )
     } else {
-        format!("ORDER BY {POSITION}")
+        format!("WHERE {rows} ORDER BY {POSITION}")
     };
     format!(
         "WITH new AS (INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {STAGE} s {unless_known} \

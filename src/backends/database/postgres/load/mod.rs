@@ -3,6 +3,7 @@
 pub mod bare;
 pub mod checkpoint;
 pub mod copying;
+pub mod gaps;
 pub mod isolate;
 pub mod merge;
 pub mod probes;

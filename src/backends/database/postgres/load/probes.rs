@@ -12,6 +12,7 @@ use super::super::as_owner::Bound;
 use super::super::error::translate;
 use super::super::operators::differ;
 use super::Target;
+use super::gaps::incomplete;
 use super::shared;
 use crate::backends::database::load::positions::Positions;
 use crate::backends::database::load::{Conflict, Refused, RefusedReason};
@@ -122,6 +123,9 @@ pub async fn of_stage(connection: &mut PgConnection, spec: &Target) -> Result<Ve
         for row in existing(connection, spec, key).await? {
             found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Exists, key, None));
         }
+    }
+    for (row, columns) in incomplete(connection, spec).await? {
+        found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Incomplete, &columns, None));
     }
     for refused in orphans_of_stage(connection, spec).await? {
         found.entry(refused.ordinal).or_insert(refused);

@@ -21,8 +21,9 @@ use super::checkpoint::{self, Place};
 use super::copying::Copying;
 use super::probes::{self, POSITION, STAGE, TEXTS};
 use super::wrong_form;
-use super::{isolate, merge};
+use super::{gaps, isolate, merge};
 use crate::backends::database::DatabaseError;
+use crate::backends::database::load::gaps::{GAPS, GAPS_NAME};
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, Refused, RowBatch, Written};
 use crate::backends::database::quote::{identifier, list, qualified};
 
@@ -118,13 +119,14 @@ async fn stage(
     let create = match spec.hand {
         Hand::Ours => format!(
             "CREATE TEMPORARY TABLE \"_fixtool_stage\" ON COMMIT DROP AS \
-             SELECT NULL::pg_catalog.int8 AS {POSITION}, {} FROM {} WITH NO DATA",
+             SELECT NULL::pg_catalog.int8 AS {POSITION}, {}{} FROM {} WITH NO DATA",
             list("", &spec.columns),
+            if spec.is_partial() { format!(", NULL::pg_catalog.text AS {GAPS}") } else { String::new() },
             spec.full_name()
         ),
         Hand::Owner(_) => {
-            let texts: Vec<String> =
-                spec.columns.iter().map(|c| format!("{} pg_catalog.text", identifier(c))).collect();
+            let texts = spec.columns.iter().map(String::as_str).chain(spec.is_partial().then_some(GAPS_NAME));
+            let texts: Vec<String> = texts.map(|c| format!("{} pg_catalog.text", identifier(c))).collect();
             format!(
                 "CREATE TEMPORARY TABLE \"_fixtool_texts\" ({POSITION} pg_catalog.int8, {}) ON COMMIT DROP; \
                  CREATE TEMPORARY VIEW \"_fixtool_stage\" AS SELECT {} FROM {TEXTS}",
@@ -134,7 +136,8 @@ async fn stage(
         }
     };
     sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *connection).await.map_err(translate)?;
-    let copied: Vec<String> = std::iter::once("_fixtool_position".to_owned()).chain(spec.columns.clone()).collect();
+    let mut copied: Vec<String> = std::iter::once("_fixtool_position".to_owned()).chain(spec.columns.clone()).collect();
+    copied.extend(spec.is_partial().then(|| GAPS_NAME.to_owned()));
     let bare = if spec.staged() == STAGE { "_fixtool_stage" } else { "_fixtool_texts" };
     let copying = Copying::into((spec.staged(), bare), copied, false);
     let refused = if spec.reject {
@@ -152,6 +155,7 @@ async fn stage(
         spec.hand.show(connection, STAGE).await?;
         spec.hand.show(connection, TEXTS).await?;
     }
+    gaps::fill(connection, spec).await?;
     Ok(refused)
 }
 
@@ -166,7 +170,8 @@ pub async fn reading(connection: &mut PgConnection, spec: &Target) -> Result<Str
         let name = identifier(column);
         types.get(column).map_or_else(|| name.clone(), |full| format!("{name}::{full} AS {name}"))
     };
-    let read: Vec<String> = spec.columns.iter().map(read).collect();
+    let mut read: Vec<String> = spec.columns.iter().map(read).collect();
+    read.extend(spec.is_partial().then(|| GAPS.to_owned()));
     Ok(format!("{POSITION}, {}", read.join(", ")))
 }
 

@@ -10,6 +10,7 @@ use super::super::error::translate;
 use super::bare::run;
 use super::probes::{self, POSITION, STAGE, key_text, matching};
 use crate::backends::database::DatabaseError;
+use crate::backends::database::load::gaps::{CARRIED, GAPS, Group};
 use crate::backends::database::load::search::Search;
 use crate::backends::database::load::{Conflict, LoadSpec, Refused};
 use crate::backends::database::quote::{identifier, list, literal};
@@ -191,26 +192,9 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
             counts.insert("unchanged", matched.saturating_sub(updated));
         }
     }
-    // A key that the source does not carry comes from its default: no row can have it already.
-    let fresh = if spec.carries_key() {
-        format!("NOT EXISTS (SELECT 1 FROM {table} t WHERE {})", matching("t", &spec.key, "s", &spec.key))
-    } else {
-        "1".to_owned()
-    };
-    if spec.carries_key() {
-        let from = format!("{}, NULL FROM {STAGE} s WHERE {fresh}", key_text("s.", &spec.key));
-        execute(connection, journal(spec, "insert", &from)).await?;
-    }
-    let by_default = !spec.key.is_empty() && !spec.carries_key();
-    let last =
-        if by_default { number(connection, format!("SELECT coalesce(max(rowid), 0) FROM {table}")).await? } else { 0 };
-    let columns = list("", &spec.columns);
-    let insert =
-        format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} s WHERE {fresh} ORDER BY {POSITION}");
-    let inserted = execute(connection, insert).await?;
-    if by_default {
-        let from = format!("{}, NULL FROM {table} t WHERE t.rowid > {last}", key_text("t.", &spec.key));
-        execute(connection, journal(spec, "insert", &from)).await?;
+    let mut inserted = 0;
+    for group in groups(connection, spec).await? {
+        inserted += insert(connection, spec, &group).await?;
     }
     counts.insert("inserted", inserted);
     if spec.most_rows.is_some() && inserted > 0 {
@@ -219,6 +203,69 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
     }
     *counts.entry("skipped").or_default() += staged.saturating_sub(matched + inserted);
     Ok(counts)
+}
+
+async fn groups(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<Vec<Group>, DatabaseError> {
+    if !spec.is_partial() || spec.server_made().next().is_none() {
+        return Ok(vec![Group::whole(spec)]);
+    }
+    let sql = format!("SELECT DISTINCT coalesce({GAPS}, '') FROM {STAGE}");
+    let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
+    Ok(Group::of(spec, &found, carried))
+}
+
+/// Whether the staged row `s` carries the column at a place.
+fn carried(place: usize) -> String {
+    format!("(s.{GAPS} IS NULL OR substr(s.{GAPS}, {}, 1) = '{CARRIED}')", place + 1)
+}
+
+/// What the records of rows that are there leave out becomes what these rows hold, so that all
+/// that follows (probes, strategies, before-images) sees whole rows.
+pub async fn fill_gaps(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<(), DatabaseError> {
+    if !spec.is_partial() || !spec.carries_key() || spec.conflict == Conflict::Error {
+        return Ok(());
+    }
+    let fill = |(place, column): (usize, &String)| {
+        let name = identifier(column);
+        format!("{name} = CASE WHEN {} THEN s.{name} ELSE t.{name} END", carried(place))
+    };
+    let fills = spec.columns.iter().enumerate().filter(|(_, c)| !spec.key.contains(c)).map(fill);
+    let fills = fills.collect::<Vec<_>>().join(", ");
+    if fills.is_empty() {
+        return Ok(());
+    }
+    let on = matching("t", &spec.key, "s", &spec.key);
+    let table = identifier(&spec.table);
+    let sql = format!("UPDATE {STAGE} AS s SET {fills} FROM {table} t WHERE s.{GAPS} IS NOT NULL AND {on}");
+    execute(connection, sql).await.map(drop)
+}
+
+/// Inserts what is new of a group, and tells the journal.
+async fn insert(connection: &mut SqliteConnection, spec: &LoadSpec, group: &Group) -> Result<u64, DatabaseError> {
+    let (table, rows) = (identifier(&spec.table), &group.rows);
+    // A key that the source does not carry comes from its default: no row can have it already.
+    let carries_key = spec.carries_key() && spec.key.iter().all(|column| group.columns.contains(column));
+    let fresh = if carries_key {
+        format!("{rows} AND NOT EXISTS (SELECT 1 FROM {table} t WHERE {})", matching("t", &spec.key, "s", &spec.key))
+    } else {
+        rows.clone()
+    };
+    if carries_key {
+        let from = format!("{}, NULL FROM {STAGE} s WHERE {fresh}", key_text("s.", &spec.key));
+        execute(connection, journal(spec, "insert", &from)).await?;
+    }
+    let by_default = !spec.key.is_empty() && !carries_key;
+    let last =
+        if by_default { number(connection, format!("SELECT coalesce(max(rowid), 0) FROM {table}")).await? } else { 0 };
+    let columns = list("", &group.columns);
+    let insert =
+        format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM {STAGE} s WHERE {fresh} ORDER BY {POSITION}");
+    let inserted = execute(connection, insert).await?;
+    if by_default {
+        let from = format!("{}, NULL FROM {table} t WHERE t.rowid > {last}", key_text("t.", &spec.key));
+        execute(connection, journal(spec, "insert", &from)).await?;
+    }
+    Ok(inserted)
 }
 
 fn journal(spec: &LoadSpec, kind: &str, rest: &str) -> String {

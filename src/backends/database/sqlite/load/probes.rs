@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::super::error::translate;
 use crate::backends::database::DatabaseError;
+use crate::backends::database::load::gaps::{GAPS, Gaps, NEEDED};
 use crate::backends::database::load::{Conflict, LoadSpec, Refused, RefusedReason};
 use crate::backends::database::quote::{identifier, list, literal};
 use crate::model::ForeignKey;
@@ -57,6 +58,9 @@ pub async fn of_stage(connection: &mut SqliteConnection, spec: &LoadSpec) -> Res
         for row in existing(connection, spec, key).await? {
             found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Exists, key, None));
         }
+    }
+    for (row, columns) in incomplete(connection, spec).await? {
+        found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Incomplete, &columns, None));
     }
     for refused in orphans_of_stage(connection, spec).await? {
         found.entry(i64::try_from(refused.ordinal).unwrap_or(i64::MAX)).or_insert(refused);
@@ -205,6 +209,27 @@ async fn existing(
         matching("t", key, "r", key)
     );
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)
+}
+
+/// New rows whose records leave out what a new row needs, with those columns.
+async fn incomplete(
+    connection: &mut SqliteConnection,
+    spec: &LoadSpec,
+) -> Result<Vec<(i64, Vec<String>)>, DatabaseError> {
+    if !spec.is_partial() {
+        return Ok(Vec::new());
+    }
+    let unless_known = if spec.conflict == Conflict::Error || !spec.carries_key() {
+        String::new()
+    } else {
+        let on = matching("t", &spec.key, "s", &spec.key);
+        format!(" AND NOT EXISTS (SELECT 1 FROM {} t WHERE {on})", identifier(&spec.table))
+    };
+    let sql =
+        format!("SELECT s.{POSITION}, s.{GAPS} FROM {STAGE} s WHERE instr(s.{GAPS}, '{NEEDED}') > 0{unless_known}");
+    let found: Vec<(i64, String)> =
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
+    Ok(found.into_iter().map(|(row, gaps)| (row, Gaps::parse(&gaps).needed(&spec.columns))).collect())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::insert::Inserter;
 use super::probes::{POSITION, STAGE};
 use super::{merge, probes};
 use crate::backends::database::DatabaseError;
+use crate::backends::database::load::gaps::{GAPS, GAPS_NAME};
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, RowBatch, Written};
 use crate::backends::database::quote::{identifier, list};
 use crate::model::{Row, Value};
@@ -33,8 +34,9 @@ impl StagedLoad {
         let mut connection = database.pool(&spec.namespace).await?.acquire().await.map_err(translate)?;
         run(&mut connection, &format!("DROP TABLE IF EXISTS {STAGE}")).await?;
         let create = format!(
-            "CREATE TEMP TABLE \"_fixtool_stage\" AS SELECT 0 AS {POSITION}, {} FROM main.{} WHERE 0",
+            "CREATE TEMP TABLE \"_fixtool_stage\" AS SELECT 0 AS {POSITION}, {}{} FROM main.{} WHERE 0",
             list("", &spec.columns),
+            if spec.is_partial() { format!(", '' AS {GAPS}") } else { String::new() },
             identifier(&spec.table)
         );
         run(&mut connection, &create).await?;
@@ -102,6 +104,7 @@ async fn stage(
     run(connection, &format!("DELETE FROM {STAGE}")).await?;
     let mut columns = vec!["_fixtool_position".to_owned()];
     columns.extend(spec.columns.iter().cloned());
+    columns.extend(spec.is_partial().then(|| GAPS_NAME.to_owned()));
     let mut inserter = Inserter::into_table(STAGE, &columns);
     for (ordinal, mut row) in ordinals.into_iter().zip(rows) {
         row.insert(0, Value::Int(i64::try_from(ordinal).unwrap_or(i64::MAX)));
@@ -109,10 +112,10 @@ async fn stage(
             statement.send(connection).await?;
         }
     }
-    match inserter.rest() {
-        Some(statement) => statement.send(connection).await,
-        None => Ok(()),
+    if let Some(statement) = inserter.rest() {
+        statement.send(connection).await?;
     }
+    merge::fill_gaps(connection, spec).await
 }
 
 #[async_trait]

@@ -1,0 +1,84 @@
+//! The keys of records that a dry run looks up.
+
+use std::collections::BTreeMap;
+
+use super::shaper::Fault;
+use crate::backends::database::load::gaps::Gaps;
+use crate::model::{Row, Value};
+
+/// A record that passed every check that needs no database.
+pub struct Candidate {
+    /// Its line.
+    pub line: u64,
+    /// Its row.
+    pub row: Row,
+}
+
+/// What the record of a row that is there leaves out stays as it is, and meets nothing; a new row
+/// must be right as it stands.
+pub fn close_gaps(
+    columns: &[String],
+    (waiting, known): (&mut [Candidate], &[bool]),
+    faults: &mut BTreeMap<usize, Fault>,
+) {
+    for (at, candidate) in waiting.iter_mut().enumerate() {
+        let Some(Value::Text(text)) = candidate.row.get(columns.len()) else { continue };
+        let gaps = Gaps::parse(text);
+        if known.get(at).copied().unwrap_or_default() {
+            for (place, value) in candidate.row.iter_mut().enumerate() {
+                if gaps.leaves_out(place) {
+                    *value = Value::Null;
+                }
+            }
+        } else if let Some(column) = gaps.needed(columns).into_iter().next() {
+            let reason = format!("the row is new and needs a value of ({column})");
+            faults.entry(at).or_insert(Fault {
+                column: Some(column),
+                field: None,
+                code: "required".to_owned(),
+                reason,
+            });
+        }
+    }
+}
+
+/// A row with this key is there, and may not be.
+pub fn exists(key: &[String]) -> Fault {
+    Fault {
+        column: key.first().cloned(),
+        field: None,
+        code: "exists".to_owned(),
+        reason: format!("a row with this ({}) exists", key.join(", ")),
+    }
+}
+
+/// What the keys of a table are gathered under.
+pub fn set_name(table: &str, key: &[String]) -> String {
+    format!("{table}({})", key.join(","))
+}
+
+/// Where the columns of a key stand; `None` unless all are carried.
+pub fn places(columns: &[String], key: &[String]) -> Option<Vec<usize>> {
+    let places: Option<Vec<usize>> = key.iter().map(|k| columns.iter().position(|c| c == k)).collect();
+    places.filter(|places| !places.is_empty())
+}
+
+/// The values at these places.
+pub fn pick(row: &Row, places: &[usize]) -> Row {
+    places.iter().filter_map(|place| row.get(*place).cloned()).collect()
+}
+
+/// 64 bits of a key; `None` for a key with a NULL, which meets nothing. Among ten million keys the
+/// chance that two differ and look alike is three in a million.
+pub fn digest(row: &Row, places: &[usize]) -> Option<u64> {
+    let mut hasher = blake3::Hasher::new();
+    for place in places {
+        match row.get(*place)? {
+            Value::Null => return None,
+            value => hasher.update(format!("{value:?}\u{1f}").as_bytes()),
+        };
+    }
+    let mut bytes = [0; 8];
+    hasher.finalize_xof().fill(&mut bytes);
+    Some(u64::from_le_bytes(bytes))
+}
