@@ -7,11 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{Output, Site, on_both_engines, words};
 
-const PACK: &str = "name: lean\ntitle: Lean\nversions: [1.0.0]\ntiers:\n  enterprise:\n    title: Enterprise\n    quotas: {}\n    \
-                    policy:\n      password: {min_length: 12, digit: true, upper_case: true, special: true}\n      \
-                    mfa_required: true\n      audit_logging: true\n      backup_retention_days: 90\n\
-                    permissions:\n  users:view: see who is in the tenant\n\
-                    roles:\n  user:\n    title: User\n    permissions: [users:view]\n";
+const PACK: &str = include_str!("../fixtures/lean/pack.yaml");
 
 const MODEL: &str = "tables:\n  item:\n    columns:\n      id: {type: int, required: true}\n      \
                      name: {type: text, required: true}\n      role: {type: text, default: user}\n      n: {type: int}\n      \

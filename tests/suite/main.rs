@@ -29,6 +29,7 @@ mod backup_restore;
 mod backup_restore_tables;
 mod backup_show;
 mod backup_verify;
+mod batch_sizes;
 mod behind_a_pooler;
 mod catalog;
 mod cli_documents;

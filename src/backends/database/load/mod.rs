@@ -16,7 +16,7 @@ pub(crate) mod parse_text;
 pub mod positions;
 pub mod search;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -96,6 +96,21 @@ impl LoadSpec {
     pub fn server_made(&self) -> impl Iterator<Item = (usize, &String)> {
         let made = |column: &String| self.definition.columns.get(column).is_some_and(Column::is_server_made);
         self.columns.iter().enumerate().filter(move |(_, column)| made(column))
+    }
+
+    /// Whether rows point at rows of their own table.
+    pub fn points_at_itself(&self) -> bool {
+        self.definition.all_foreign_keys().iter().any(|key| key.table == self.table)
+    }
+
+    /// Whether a record may give its row another unique value, so that another row can have the old one.
+    pub fn moves_values(&self) -> bool {
+        self.carries_key() && matches!(self.conflict, Conflict::Overwrite | Conflict::Merge | Conflict::Newest)
+    }
+
+    /// Whether what a row needs may come later in the source.
+    pub fn may_wait(&self) -> bool {
+        self.points_at_itself() || (self.moves_values() && !self.definition.all_unique_keys().is_empty())
     }
 
     /// Whether the rows carry every column of the key; otherwise its default makes it.
@@ -225,6 +240,75 @@ impl Refused {
             message: fields.get("message").and_then(serde_json::Value::as_str).map(Into::into),
         })
     }
+}
+
+/// What becomes of a row of the table that has the unique value of a staged row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// An earlier batch of the same load has written it.
+    Loaded,
+    /// A record that is staged too gives it another value.
+    Moves,
+    /// A record that is staged too leaves it the value.
+    Stays,
+    /// No record that was staged so far meets it.
+    Open,
+}
+
+impl Holder {
+    /// From the word that a query says.
+    pub fn parse(word: Option<&str>) -> Self {
+        match word {
+            Some("loaded") => Self::Loaded,
+            Some("moves") => Self::Moves,
+            Some("open") => Self::Open,
+            _ => Self::Stays,
+        }
+    }
+}
+
+/// What the probes say of staged rows.
+#[derive(Debug, Default)]
+pub struct Probed {
+    /// Rows that the table's keys refuse; they are not staged any more.
+    pub refused: Vec<Refused>,
+    /// Whether what some of them need may come later in the source.
+    pub waits: bool,
+    /// Whether unique values go from row to row.
+    pub moves: bool,
+}
+
+impl Probed {
+    /// What a holder of a unique value means for the row that wants it; `None` if it can have it.
+    pub fn refusal(&mut self, holder: Holder, may_wait: bool) -> Option<RefusedReason> {
+        match holder {
+            Holder::Loaded => Some(RefusedReason::Duplicate),
+            Holder::Stays => Some(RefusedReason::Exists),
+            Holder::Open => {
+                self.waits |= may_wait;
+                Some(RefusedReason::Exists)
+            }
+            Holder::Moves => {
+                self.moves = true;
+                None
+            }
+        }
+    }
+}
+
+/// Duplicates for certain, out of pairs of a row and the first with the same key: only a row that is written can stand in
+/// another one's way. Rows that hang on others are looked at last.
+pub fn certain(pairs: &[Refused], hanging: &BTreeSet<u64>) -> Vec<Refused> {
+    let twice: BTreeSet<u64> = pairs.iter().map(|pair| pair.ordinal).collect();
+    let among = |doubtful: &BTreeSet<u64>| {
+        let sure = pairs
+            .iter()
+            .filter(|pair| pair.other.is_none_or(|first| !twice.contains(&first) && !doubtful.contains(&first)));
+        let found: BTreeMap<u64, &Refused> = sure.rev().map(|pair| (pair.ordinal, pair)).collect();
+        found.into_values().cloned().collect::<Vec<_>>()
+    };
+    let found = among(hanging);
+    if found.is_empty() { among(&BTreeSet::new()) } else { found }
 }
 
 /// Why a row was refused.

@@ -100,7 +100,7 @@ impl Applying<'_> {
             source,
             shaper,
             encoding: session.encoding(),
-            batch_size: if staged { self.batch_size(load, definition) } else { 0 },
+            batch_size: if staged { usize::try_from(self.request.batch_size.max(1)).unwrap_or(usize::MAX) } else { 0 },
             skip: checkpoint.as_ref().map_or(0, |c| c.position),
             on_error: self.request.on_error,
             max_errors: self.request.max_errors,
@@ -110,14 +110,6 @@ impl Applying<'_> {
             None => Flow { refused: Vec::new(), counts: BTreeMap::new(), interrupted: false },
         };
         self.flow(load, session, reading, before).await
-    }
-
-    /// Rows that point at rows of their own table go into one batch: what they point at may come later in the file.
-    fn batch_size(&self, load: &TableLoad, definition: &Table) -> usize {
-        if definition.all_foreign_keys().iter().any(|key| key.table == load.table) {
-            return usize::MAX;
-        }
-        usize::try_from(self.request.batch_size.max(1)).unwrap_or(usize::MAX)
     }
 
     fn spec(&self, load: &TableLoad, definition: &Table, (shaper, resume): (&Shaper, Option<Checkpoint>)) -> LoadSpec {
@@ -247,8 +239,13 @@ impl Applying<'_> {
             outcome.count(name, *amount);
         }
         outcome.count("rejected", rejected);
-        let accounted: u64 =
-            flow.counts.iter().filter(|(n, _)| *n != "refused").map(|(_, amount)| amount).sum::<u64>() + rejected;
+        let accounted: u64 = flow
+            .counts
+            .iter()
+            .filter(|(n, _)| !["refused", "deleted"].contains(&n.as_str()))
+            .map(|(_, amount)| amount)
+            .sum::<u64>()
+            + rejected;
         if accounted != totals.read {
             return Err(LoadError::Bug {
                 message: format!("{} records were read and {accounted} are accounted for", totals.read),

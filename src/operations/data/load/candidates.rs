@@ -14,6 +14,14 @@ pub struct Candidate {
     pub row: Row,
 }
 
+impl Candidate {
+    /// Whether the record leaves the column at a place out.
+    pub fn leaves_out(&self, columns: &[String], place: usize) -> bool {
+        let gaps = self.row.get(columns.len());
+        matches!(gaps, Some(Value::Text(text)) if Gaps::parse(text).leaves_out(place))
+    }
+}
+
 /// What the record of a row that is there leaves out stays as it is, and meets nothing; a new row
 /// must be right as it stands.
 pub fn close_gaps(
@@ -81,4 +89,17 @@ pub fn digest(row: &Row, places: &[usize]) -> Option<u64> {
     let mut bytes = [0; 8];
     hasher.finalize_xof().fill(&mut bytes);
     Some(u64::from_le_bytes(bytes))
+}
+
+/// Whether a record with one value of the `newest` column replaces a row with another.
+pub fn is_newer(record: &Value, row: &Value) -> bool {
+    match (record, row) {
+        (Value::Null, _) => false,
+        (Value::Int(a), Value::Int(b)) | (Value::Timestamp(a), Value::Timestamp(b)) => a > b,
+        (Value::Date(a), Value::Date(b)) => a > b,
+        (Value::Float(a), Value::Float(b)) => a > b,
+        (Value::Text(a), Value::Text(b)) => a > b,
+        (Value::Uuid(a), Value::Uuid(b)) => a > b,
+        _ => true,
+    }
 }

@@ -21,6 +21,7 @@ mod candidates;
 pub mod error;
 pub mod lookups;
 pub mod observe;
+mod pending;
 pub mod plan;
 pub mod reading;
 pub mod refused;

@@ -4,25 +4,22 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 
-use super::candidates::{Candidate, close_gaps, digest, exists, pick, places, set_name};
+use super::candidates::{Candidate, close_gaps, digest, exists, is_newer, pick, places, set_name};
 use super::error::LoadError;
 use super::observe::{Seen, SeenTable};
-use super::reading::Totals;
+use super::pending::{Ledger, Pending, Taken, Tally, Wanted};
 use super::request::{Mode, Request};
 use super::shaper::Fault;
 use super::sources::{Matched, Opening, wanted_rules};
-use crate::backends::database::{Conflict, Reader};
+use crate::backends::database::{Conflict, Lookup, Reader};
 use crate::backends::site::SiteReader;
 use crate::engine::{Outcome, StepContext};
 use crate::formats::Record;
-use crate::model::{ForeignKey, Model, Row, Table, TenantRecord};
+use crate::model::{ForeignKey, Model, Row, Table, TenantRecord, Value};
 use crate::rules::RuleFile;
 
 /// Rows whose keys are looked up together.
 const LOOKED_UP: usize = 5000;
-
-/// Faults that are named one by one; the others are counted.
-const NAMED: usize = 20;
 
 /// Reads and checks everything that the plan would load.
 pub async fn rehearse(
@@ -55,9 +52,7 @@ pub async fn rehearse(
             definition,
             referenced: referenced(&model, &table.table),
             loaded: &mut loaded,
-            seen: vec![HashSet::new(); definition.all_unique_keys().len() + 1],
-            own: BTreeMap::new(),
-            pending: Vec::new(),
+            ledger: Ledger::of(definition),
             tally: Tally::default(),
         };
         stage.run(context).await?;
@@ -81,54 +76,6 @@ fn referenced(model: &Model, table: &str) -> Vec<Vec<String>> {
     keys
 }
 
-#[derive(Default)]
-struct Tally {
-    totals: Totals,
-    counts: BTreeMap<String, u64>,
-    named: Vec<String>,
-}
-
-impl Tally {
-    fn fault(&mut self, place: &str, fault: &Fault) {
-        self.totals.rejected += 1;
-        *self.counts.entry(format!("rejected_{}", fault.code)).or_default() += 1;
-        if self.named.len() < NAMED {
-            let column = fault.column.as_ref().map(|c| format!(", column '{c}'")).unwrap_or_default();
-            self.named.push(format!("{place}{column}: {}", fault.reason));
-        }
-    }
-
-    fn count(&mut self, name: &str) {
-        *self.counts.entry(name.to_owned()).or_default() += 1;
-    }
-
-    fn into_outcome(self, table: &SeenTable, outcome: &mut Outcome) {
-        outcome.count("read", self.totals.read);
-        outcome.count("rejected", self.totals.rejected);
-        for (name, amount) in self.counts {
-            outcome.count(&name, amount);
-        }
-        outcome.partial |= self.totals.rejected > 0;
-        let more = self.totals.rejected.saturating_sub(self.named.len() as u64);
-        outcome.notes.extend(self.named);
-        if more > 0 {
-            outcome.notes.push(format!("{}: {more} more", table.source.name));
-        }
-    }
-}
-
-/// What a record points at: the key's name, the digest, and the fault if it never comes.
-type Wanted = (String, u64, Fault);
-
-/// A record that points at rows of its own table that were not met so far.
-struct Pending {
-    line: u64,
-    known: bool,
-    wanted: Vec<Wanted>,
-    /// What it brings that others may point at.
-    brings: Vec<(String, u64)>,
-}
-
 struct Rehearsal<'a> {
     request: &'a Request,
     tenant: &'a TenantRecord,
@@ -140,11 +87,7 @@ struct Rehearsal<'a> {
     referenced: Vec<Vec<String>>,
     /// Digests of keys that earlier tables of the same load will hold, by table and key.
     loaded: &'a mut BTreeMap<String, HashSet<u64>>,
-    /// Digests of the keys of this source so far, a set a key.
-    seen: Vec<HashSet<u64>>,
-    /// Digests of this source's keys that others point at, by table and key.
-    own: BTreeMap<String, HashSet<u64>>,
-    pending: Vec<Pending>,
+    ledger: Ledger,
     tally: Tally,
 }
 
@@ -191,8 +134,16 @@ impl Rehearsal<'_> {
             }
         }
         self.look_up(&columns, waiting).await?;
-        self.settle_pending();
-        self.loaded.append(&mut self.own);
+        let (faults, good) = self.ledger.settle(self.request.delete_missing);
+        for (line, fault) in faults {
+            let place = self.at(line);
+            self.tally.fault(&place, &fault);
+        }
+        for known in good {
+            self.count(known);
+        }
+        let empty = Ledger::of(self.definition);
+        self.loaded.extend(std::mem::replace(&mut self.ledger, empty).into_own());
         Ok(())
     }
 
@@ -209,64 +160,129 @@ impl Rehearsal<'_> {
 
     async fn look_up(&mut self, columns: &[String], mut waiting: Vec<Candidate>) -> Result<(), LoadError> {
         let mut faults: BTreeMap<usize, Fault> = BTreeMap::new();
-        let mut known: Vec<bool> = vec![false; waiting.len()];
+        let mut records: Vec<Pending> =
+            waiting.iter().map(|candidate| Pending { line: candidate.line, ..Pending::default() }).collect();
         let primary = self.definition.primary_key.clone();
-        let keys: Vec<Vec<String>> = std::iter::once(primary).chain(self.definition.all_unique_keys()).collect();
-        for (set, key) in keys.iter().enumerate() {
-            let Some(places) = places(columns, key) else {
-                if set == 0 {
-                    close_gaps(columns, (&mut waiting, &known), &mut faults);
+        if let Some(places) = places(columns, &primary) {
+            let found = self.existing(&primary, &places, &waiting).await?;
+            for (at, record) in records.iter_mut().enumerate().filter(|(at, _)| found.get(*at) == Some(&true)) {
+                if self.conflict() == Conflict::Error {
+                    faults.insert(at, exists(&primary));
+                } else {
+                    record.known = true;
                 }
-                continue;
-            };
-            self.duplicates(set, (&places, key), &waiting, &mut faults);
-            let found = self.existing(key, &places, &waiting).await?;
-            for (at, _) in found.iter().enumerate().filter(|(_, exists)| **exists) {
-                if set == 0 && self.conflict() != Conflict::Error {
-                    if let Some(known) = known.get_mut(at) {
-                        *known = true;
-                    }
-                } else if set == 0 || !known.get(at).copied().unwrap_or_default() {
-                    faults.entry(at).or_insert_with(|| exists(key));
-                }
-            }
-            if set == 0 {
-                close_gaps(columns, (&mut waiting, &known), &mut faults);
             }
         }
-        let mut wanted = BTreeMap::new();
+        let known: Vec<bool> = records.iter().map(|record| record.known).collect();
+        close_gaps(columns, (&mut waiting, &known), &mut faults);
+        self.compare_ages(columns, &waiting, &mut records).await?;
+        for (set, key) in self.definition.all_unique_keys().iter().enumerate() {
+            if let Some(places) = places(columns, key) {
+                self.unique(set + 1, (key, &places, columns), &waiting, (&mut faults, &mut records)).await?;
+            }
+        }
         for key in self.definition.all_foreign_keys() {
-            self.references(&key, columns, &waiting, (&mut faults, &mut wanted)).await?;
+            self.references(&key, columns, &waiting, (&mut faults, &mut records)).await?;
         }
-        self.settle(columns, (waiting, &known), (&faults, wanted));
+        self.settle(columns, waiting, (faults, records));
         Ok(())
+    }
+
+    /// What the unique values of records mean for rows that have them.
+    async fn unique(
+        &self,
+        set: usize,
+        (key, places, columns): (&[String], &[usize], &[String]),
+        waiting: &[Candidate],
+        (faults, records): (&mut BTreeMap<usize, Fault>, &mut [Pending]),
+    ) -> Result<(), LoadError> {
+        let own_places = self::places(columns, &self.definition.primary_key);
+        let moves = !matches!(self.conflict(), Conflict::Error | Conflict::Skip);
+        let holders = match &own_places {
+            Some(_) => self.holders(key, places, waiting).await?,
+            None => self.existing(key, places, waiting).await?.into_iter().map(|exists| exists.then_some(0)).collect(),
+        };
+        for (at, (candidate, holder)) in waiting.iter().zip(holders).enumerate() {
+            let Some(record) = records.get_mut(at) else { continue };
+            let own = own_places.as_ref().filter(|_| record.known).and_then(|own| digest(&candidate.row, own));
+            if record.is_older {
+                continue;
+            }
+            if let (Some(own), true) = (own, moves && holder != own) {
+                let is_null = digest(&candidate.row, places).is_none();
+                let keeps = is_null
+                    && (self.conflict() == Conflict::Merge || places.iter().any(|p| candidate.leaves_out(columns, *p)));
+                record.gives.extend((!keeps).then_some((set, own)));
+            }
+            match holder {
+                Some(holder) if moves && own != Some(holder) => {
+                    record.taken.push(Taken { set, holder, fault: exists(key) });
+                }
+                Some(_) if !moves && !record.known => drop(faults.entry(at).or_insert_with(|| exists(key))),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Which records are not newer than their rows, and so change nothing.
+    async fn compare_ages(
+        &self,
+        columns: &[String],
+        waiting: &[Candidate],
+        records: &mut [Pending],
+    ) -> Result<(), LoadError> {
+        let newest = self.definition.newest.as_ref().filter(|_| self.conflict() == Conflict::Newest);
+        let (Some(newest), Some(places)) = (newest, places(columns, &self.definition.primary_key)) else {
+            return Ok(());
+        };
+        let Some(place) = columns.iter().position(|column| column == newest) else { return Ok(()) };
+        let keys: Vec<Row> = waiting.iter().map(|candidate| pick(&candidate.row, &places)).collect();
+        let question = Lookup {
+            namespace: self.tenant.namespace.clone(),
+            table: self.table.table.clone(),
+            columns: self.definition.primary_key.clone(),
+            wanted: newest.clone(),
+        };
+        let held = self.database.lookup(&question, &keys).await?;
+        for ((record, candidate), held) in records.iter_mut().zip(waiting).zip(held) {
+            let held = held.unwrap_or(Value::Null);
+            record.is_older = record.known && !is_newer(candidate.row.get(place).unwrap_or(&Value::Null), &held);
+        }
+        Ok(())
+    }
+
+    /// The digest of the primary key of the row that has each record's unique value.
+    async fn holders(
+        &self,
+        key: &[String],
+        places: &[usize],
+        waiting: &[Candidate],
+    ) -> Result<Vec<Option<u64>>, LoadError> {
+        if self.table.rows == 0 || waiting.is_empty() {
+            return Ok(vec![None; waiting.len()]);
+        }
+        let keys: Vec<Row> = waiting.iter().map(|c| pick(&c.row, places)).collect();
+        let mut rows: Vec<Row> = vec![Row::new(); waiting.len()];
+        for wanted in &self.definition.primary_key {
+            let question = Lookup {
+                namespace: self.tenant.namespace.clone(),
+                table: self.table.table.clone(),
+                columns: key.to_vec(),
+                wanted: wanted.clone(),
+            };
+            for (row, value) in rows.iter_mut().zip(self.database.lookup(&question, &keys).await?) {
+                row.push(value.unwrap_or(Value::Null));
+            }
+        }
+        let all: Vec<usize> = (0..self.definition.primary_key.len()).collect();
+        Ok(rows.iter().map(|row| digest(row, &all)).collect())
     }
 
     fn conflict(&self) -> Conflict {
         match (self.request.mode, self.request.conflict) {
             (Mode::Incremental, Conflict::Error) => Conflict::Overwrite,
             (_, conflict) => conflict,
-        }
-    }
-
-    fn duplicates(
-        &mut self,
-        set: usize,
-        (places, key): (&[usize], &[String]),
-        waiting: &[Candidate],
-        faults: &mut BTreeMap<usize, Fault>,
-    ) {
-        let Some(seen) = self.seen.get_mut(set) else { return };
-        for (at, candidate) in waiting.iter().enumerate() {
-            let Some(digest) = digest(&candidate.row, places) else { continue };
-            if !seen.insert(digest) {
-                faults.entry(at).or_insert_with(|| Fault {
-                    column: key.first().cloned(),
-                    field: None,
-                    code: "duplicate".to_owned(),
-                    reason: format!("an earlier record of the source has the same ({})", key.join(", ")),
-                });
-            }
         }
     }
 
@@ -283,7 +299,7 @@ impl Rehearsal<'_> {
         key: &ForeignKey,
         columns: &[String],
         waiting: &[Candidate],
-        (faults, wanted): (&mut BTreeMap<usize, Fault>, &mut BTreeMap<usize, Vec<Wanted>>),
+        (faults, records): (&mut BTreeMap<usize, Fault>, &mut [Pending]),
     ) -> Result<(), LoadError> {
         let Some(places) = places(columns, &key.columns) else { return Ok(()) };
         let set = set_name(&key.table, &key.to);
@@ -291,7 +307,7 @@ impl Rehearsal<'_> {
             None => true,
             Some(digest) => {
                 self.loaded.get(&set).is_some_and(|loaded| loaded.contains(&digest))
-                    || (key.table == self.table.table && self.own.get(&set).is_some_and(|own| own.contains(&digest)))
+                    || (key.table == self.table.table && self.ledger.brings(&set, digest))
             }
         };
         let open: Vec<usize> =
@@ -309,9 +325,10 @@ impl Rehearsal<'_> {
                 reason: format!("the row that ({}) points at does not exist", key.columns.join(", ")),
             };
             // What a row of the same table points at may come later in the source.
-            match waiting.get(at).and_then(|candidate| digest(&candidate.row, &places)) {
-                Some(digest) if key.table == self.table.table => {
-                    wanted.entry(at).or_default().push((set.clone(), digest, fault));
+            let digest = waiting.get(at).and_then(|candidate| digest(&candidate.row, &places));
+            match (digest, records.get_mut(at)) {
+                (Some(digest), Some(record)) if key.table == self.table.table => {
+                    record.wanted.push(Wanted { set: set.clone(), digest, fault });
                 }
                 _ => drop(faults.entry(at).or_insert(fault)),
             }
@@ -322,27 +339,30 @@ impl Rehearsal<'_> {
     fn settle(
         &mut self,
         columns: &[String],
-        (waiting, known): (Vec<Candidate>, &[bool]),
-        (faults, mut wanted): (&BTreeMap<usize, Fault>, BTreeMap<usize, Vec<Wanted>>),
+        waiting: Vec<Candidate>,
+        (mut faults, records): (BTreeMap<usize, Fault>, Vec<Pending>),
     ) {
-        for (at, candidate) in waiting.into_iter().enumerate() {
-            if let Some(fault) = faults.get(&at) {
+        let keys = self.ledger.keys.iter().enumerate();
+        let keys: Vec<(usize, Vec<usize>)> = keys.filter_map(|(set, key)| Some((set, places(columns, key)?))).collect();
+        for (at, (candidate, mut record)) in waiting.into_iter().zip(records).enumerate() {
+            // What is skipped stands in nobody's way.
+            if !(record.known && self.conflict() == Conflict::Skip) {
+                let own = keys.iter().filter_map(|(set, places)| Some((*set, digest(&candidate.row, places)?)));
+                record.keys = own.filter(|(set, _)| *set == 0 || !record.is_older).collect();
+            }
+            if let Some(fault) = faults.remove(&at).or_else(|| self.ledger.duplicate(&record)) {
                 let place = self.at(candidate.line);
-                self.tally.fault(&place, fault);
+                self.tally.fault(&place, &fault);
                 continue;
             }
-            let known = known.get(at).copied().unwrap_or_default();
             let brought = self.referenced.iter().filter_map(|key| {
                 let digest = digest(&candidate.row, &places(columns, key)?)?;
                 Some((set_name(&self.table.table, key), digest))
             });
-            let brings: Vec<(String, u64)> = brought.collect();
-            for (set, digest) in &brings {
-                self.own.entry(set.clone()).or_default().insert(*digest);
-            }
-            match wanted.remove(&at) {
-                Some(wanted) => self.pending.push(Pending { line: candidate.line, known, wanted, brings }),
-                None => self.count(known),
+            record.brings = brought.collect();
+            let known = record.known;
+            if self.ledger.note(record) {
+                self.count(known);
             }
         }
     }
@@ -353,30 +373,5 @@ impl Rehearsal<'_> {
             (true, Conflict::Skip) => "would_skip",
             (true, _) => "would_update_if_changed",
         });
-    }
-
-    /// Records whose targets never came, and those that hang on them.
-    fn settle_pending(&mut self) {
-        let mut pending = std::mem::take(&mut self.pending);
-        loop {
-            let lost = |(set, digest, _): &&Wanted| !self.own.get(set).is_some_and(|own| own.contains(digest));
-            let (bad, good): (Vec<_>, Vec<_>) = pending.into_iter().partition(|p| p.wanted.iter().any(|w| lost(&w)));
-            let faults: Vec<_> =
-                bad.iter().filter_map(|p| Some((p.line, p.wanted.iter().find(lost)?.2.clone()))).collect();
-            pending = good;
-            for (set, digest) in bad.iter().flat_map(|p| &p.brings) {
-                self.own.entry(set.clone()).or_default().remove(digest);
-            }
-            for (line, fault) in &faults {
-                let place = self.at(*line);
-                self.tally.fault(&place, fault);
-            }
-            if faults.is_empty() {
-                break;
-            }
-        }
-        for record in pending {
-            self.count(record.known);
-        }
     }
 }

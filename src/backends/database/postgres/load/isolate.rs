@@ -22,6 +22,9 @@ pub const HELD: &str = "pg_temp.\"_fixtool_held\"";
 /// What a row that points at a row of its own table gets when that one is not there.
 const FOREIGN_KEY: &str = "23503";
 
+/// What a row gets whose unique value another one has, which may give it up.
+pub const UNIQUE: &str = "23505";
+
 /// What is tried with a piece.
 pub enum Work<'a> {
     /// All that a batch needs.
@@ -117,7 +120,11 @@ struct Round<'a> {
 
 impl Round<'_> {
     async fn carry_out(&mut self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
-        let points_at_itself = self.spec.definition.all_foreign_keys().iter().any(|key| key.table == self.spec.table);
+        let may_wait = |code: Option<&str>| match code {
+            Some(FOREIGN_KEY) => self.spec.points_at_itself(),
+            Some(UNIQUE) => self.spec.parks,
+            _ => false,
+        };
         let mut search = Search::over(self.rows.len());
         let mut before = "SAVEPOINT attempt";
         while let Some(piece) = search.piece() {
@@ -133,7 +140,7 @@ impl Round<'_> {
                     before = "ROLLBACK TO SAVEPOINT attempt";
                     let Some(row) = search.failed(None).and_then(|row| self.rows.get(row)) else { continue };
                     let refused = Refused::by_database(row.unsigned_abs(), &error, None);
-                    if points_at_itself && error.code.as_deref() == Some(FOREIGN_KEY) {
+                    if may_wait(error.code.as_deref()) {
                         self.waiting.push((*row, refused));
                         continue;
                     }
@@ -178,7 +185,7 @@ pub async fn take_out_orphans(
     staged: &str,
     refused: &mut Vec<Refused>,
 ) -> Result<(), DatabaseError> {
-    if !spec.definition.all_foreign_keys().iter().any(|key| key.table == spec.table) {
+    if !spec.points_at_itself() {
         return Ok(());
     }
     loop {

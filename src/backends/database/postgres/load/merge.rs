@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::super::as_owner::Bound;
+use super::super::as_owner::{Bound, Hand};
 use super::super::error::translate;
 use super::super::operators::{Comparison, differ};
 use super::Target;
-use super::gaps;
 use super::probes::{POSITION, STAGE, key_text};
+use super::{gaps, moves};
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::gaps::Group;
 use crate::backends::database::load::{Conflict, Refused};
@@ -26,19 +26,23 @@ pub async fn stage_into_table(connection: &mut PgConnection, spec: &Target) -> R
     let mut counts = Counts::new();
     let staged = number(connection, spec, &format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {STAGE}")).await?;
     let mut matched = 0;
+    let mut inserted = None;
     if !spec.key.is_empty() && spec.conflict != Conflict::Error {
         let on = spec.operators.matching("t", &spec.key, "s", &spec.key);
-        let table = qualified(&spec.namespace, &spec.table);
-        matched = number(
-            connection,
-            spec,
-            &format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {STAGE} s JOIN {table} t ON {on}"),
-        )
-        .await?;
+        let met =
+            format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {STAGE} s JOIN {} t ON {on}", spec.full_name());
+        matched = number(connection, spec, &met).await?;
         if spec.conflict == Conflict::Skip {
             counts.insert("skipped", matched);
         } else {
             execute(connection, spec, &before_images(spec)).await?;
+            if spec.parks {
+                moves::park(connection, spec).await?;
+            }
+            if spec.points_at_itself() {
+                // A row that is there may point at a new one.
+                inserted = Some(insert_new(connection, spec).await?);
+            }
             let updated = match update(spec) {
                 Some(sql) => execute(connection, spec, &sql).await?,
                 None => 0,
@@ -47,10 +51,10 @@ pub async fn stage_into_table(connection: &mut PgConnection, spec: &Target) -> R
             counts.insert("unchanged", matched.saturating_sub(updated));
         }
     }
-    let mut inserted = 0;
-    for group in gaps::groups(connection, spec).await? {
-        inserted += execute(connection, spec, &insert(spec, &group)).await?;
-    }
+    let inserted = match inserted {
+        Some(inserted) => inserted,
+        None => insert_new(connection, spec).await?,
+    };
     if spec.remember_keys {
         execute(connection, spec, &remember_keys(spec)).await?;
     }
@@ -67,6 +71,14 @@ pub async fn stage_into_table(connection: &mut PgConnection, spec: &Target) -> R
     // Somebody else may have inserted the same key between the probe and here.
     *counts.entry("skipped").or_default() += staged.saturating_sub(matched + inserted);
     Ok(counts)
+}
+
+async fn insert_new(connection: &mut PgConnection, spec: &Target) -> Result<u64, DatabaseError> {
+    let mut inserted = 0;
+    for group in gaps::groups(connection, spec).await? {
+        inserted += execute(connection, spec, &insert(spec, &group)).await?;
+    }
+    Ok(inserted)
 }
 
 /// Statements of the journal all take the run and the step as `$1` and `$2`.
@@ -144,21 +156,42 @@ fn would_change(spec: &Target) -> String {
 }
 
 /// Whether a staged row is newer than the row that it meets.
-fn later(spec: &Target, newest: &str) -> String {
+pub fn later(spec: &Target, newest: &str) -> String {
     let name = identifier(newest);
     spec.operators.compare(newest, &format!("t.{name}"), Comparison::Less, &format!("s.{name}"))
 }
 
+/// How rows were that are going to be changed. A row that stays as it is was met all the same: another record of the
+/// source with its key is a duplicate in a later batch too.
 fn before_images(spec: &Target) -> String {
+    let changes = would_change(spec);
+    let (kind, image, only) = if spec.remember_keys {
+        ("'update'".to_owned(), IMAGE.to_owned(), format!(" WHERE {changes}"))
+    } else {
+        let kind = format!("CASE WHEN {changes} THEN 'update' ELSE 'seen' END");
+        (kind, format!("CASE WHEN {changes} THEN {IMAGE} END"), String::new())
+    };
     format!(
-        "INSERT INTO {} (run, step, kind, key, before) SELECT $1, $2, 'update', {}, pg_catalog.to_jsonb(t.*)::pg_catalog.text \
-         FROM {} t JOIN {STAGE} s ON {} WHERE {}",
+        "INSERT INTO {} (run, step, kind, key, before) SELECT $1, $2, {kind}, {}, {image} \
+         FROM {} t JOIN {STAGE} s ON {}{only}",
         journal(spec),
         key_text("t.", &spec.key),
-        qualified(&spec.namespace, &spec.table),
+        spec.full_name(),
         spec.operators.matching("t", &spec.key, "s", &spec.key),
-        would_change(spec)
     )
+}
+
+const IMAGE: &str = "pg_catalog.to_jsonb(t.*)::pg_catalog.text";
+
+/// Forgets which rows were met and stayed as they are.
+pub async fn forget_seen(connection: &mut PgConnection, spec: &Target) -> Result<(), DatabaseError> {
+    let sql = format!(
+        "DELETE FROM {} u WHERE u.run OPERATOR(pg_catalog.=) $1 AND u.step OPERATOR(pg_catalog.=) $2 \
+         AND u.kind OPERATOR(pg_catalog.=) 'seen'::pg_catalog.text",
+        journal(spec)
+    );
+    let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
+    Hand::Ours.execute(connection, &sql, &values).await.map(drop)
 }
 
 /// Updates what would change; the journal learns by which mark the row is known until somebody
@@ -180,8 +213,19 @@ fn update(spec: &Target) -> Option<String> {
     }
     let (table, on) =
         (qualified(&spec.namespace, &spec.table), spec.operators.matching("t", &spec.key, "s", &spec.key));
+    // A row that was inserted just now may hold a default where the record has nothing.
+    let known = if spec.points_at_itself() {
+        format!(
+            " AND EXISTS (SELECT 1 FROM {} k WHERE k.run OPERATOR(pg_catalog.=) $1 AND k.step OPERATOR(pg_catalog.=) $2 \
+             AND k.kind OPERATOR(pg_catalog.=) 'update'::pg_catalog.text AND k.key OPERATOR(pg_catalog.=) {})",
+            journal(spec),
+            key_text("t.", &spec.key)
+        )
+    } else {
+        String::new()
+    };
     Some(format!(
-        "WITH changed AS (UPDATE {table} t SET {} FROM {STAGE} s WHERE {on} AND {} \
+        "WITH changed AS (UPDATE {table} t SET {} FROM {STAGE} s WHERE {on} AND {}{known} \
          RETURNING {} AS key, t.xmin::text AS mark) \
          UPDATE {} u SET mark = changed.mark FROM changed \
          WHERE u.run = $1 AND u.step = $2 AND u.kind = 'update' AND u.key = changed.key",

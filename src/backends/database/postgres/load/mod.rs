@@ -6,6 +6,7 @@ pub mod copying;
 pub mod gaps;
 pub mod isolate;
 pub mod merge;
+pub mod moves;
 pub mod probes;
 pub mod staged;
 pub mod unload;
@@ -34,6 +35,8 @@ pub struct Target {
     pub hand: Hand,
     /// Columns that are not written like others.
     pub filled: Filled,
+    /// Whether unique values go from row to row in what is staged.
+    pub parks: bool,
 }
 
 impl Target {
@@ -61,7 +64,7 @@ pub(super) async fn begin(database: &Postgres, spec: LoadSpec) -> Result<Box<dyn
     let operators = Operators::of(&mut transaction, &spec.namespace, &spec.table).await?;
     let filled = Filled::of(&mut transaction, &spec.namespace, &spec.table).await?;
     transaction.rollback().await.map_err(translate)?;
-    let spec = Target { spec, operators, hand: Hand::Ours, filled };
+    let spec = Target { spec, operators, hand: Hand::Ours, filled, parks: false };
     if spec.bare
         && spec.resume.is_none()
         && let Some(load) = bare::begin(database, &spec).await?

@@ -13,9 +13,11 @@ use super::super::error::translate;
 use super::super::operators::differ;
 use super::Target;
 use super::gaps::incomplete;
+use super::isolate::drop_rows;
+use super::moves;
 use super::shared;
 use crate::backends::database::load::positions::Positions;
-use crate::backends::database::load::{Conflict, Refused, RefusedReason};
+use crate::backends::database::load::{Conflict, Probed, Refused, RefusedReason, certain};
 use crate::backends::database::quote::{identifier, list, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, ForeignKey};
@@ -59,7 +61,7 @@ pub async fn of_bare_table(
         }
     }
     for key in spec.definition.all_foreign_keys() {
-        for at in orphans(connection, spec, rows, &key).await? {
+        for at in orphans(connection, spec, rows, (&key, true)).await? {
             found.entry(at).or_insert_with(|| (RefusedReason::Reference, shared(&key.columns), None));
         }
     }
@@ -102,32 +104,123 @@ fn staged(position: &str) -> Result<u64, DatabaseError> {
     position.parse().map_err(|_| no_position(position))
 }
 
-/// Rows of the staging table that the table's keys would refuse.
-pub async fn of_stage(connection: &mut PgConnection, spec: &Target) -> Result<Vec<Refused>, DatabaseError> {
-    let mut found: BTreeMap<u64, Refused> = BTreeMap::new();
-    let refuse = |ordinal, reason, columns: &[String], other| Refused {
-        ordinal,
-        reason,
-        columns: shared(columns),
-        other,
-        message: None,
-    };
+/// Takes rows out of the staging table that the table's keys would refuse. `last` says that nothing more comes.
+pub async fn of_stage(connection: &mut PgConnection, spec: &Target, last: bool) -> Result<Probed, DatabaseError> {
+    let mut probed = Probed::default();
+    let found = standing(connection, spec, (&mut probed, last)).await?;
+    take_out(connection, spec, (found, &mut probed)).await?;
+    take_out_dependents(connection, spec, (&mut probed, last)).await?;
+    loop {
+        let pairs = pairs(connection, spec).await?;
+        if pairs.is_empty() {
+            return Ok(probed);
+        }
+        let hanging = if spec.may_wait() { hanging(connection, spec).await? } else { BTreeSet::new() };
+        let found = certain(&pairs, &hanging);
+        take_out(connection, spec, (found, &mut probed)).await?;
+        take_out_dependents(connection, spec, (&mut probed, last)).await?;
+    }
+}
+
+/// Rows with a key that an earlier row has, each with the first one.
+async fn pairs(connection: &mut PgConnection, spec: &Target) -> Result<Vec<Refused>, DatabaseError> {
+    let mut pairs = Vec::new();
     for key in keys(spec) {
         for (row, first) in duplicates(connection, spec, STAGED, key).await? {
-            let (row, first) = (staged(&row)?, staged(&first)?);
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, key, Some(first)));
-        }
-        for row in loaded_before(connection, spec, key).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, key, None));
-        }
-        for row in existing(connection, spec, key).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Exists, key, None));
+            pairs.push(refuse(staged(&row)?, RefusedReason::Duplicate, key, Some(staged(&first)?)));
         }
     }
+    Ok(pairs)
+}
+
+/// Rows that need another staged one: one that they point at, or one that gives a unique value up.
+async fn hanging(connection: &mut PgConnection, spec: &Target) -> Result<BTreeSet<u64>, DatabaseError> {
+    let mut found = BTreeSet::new();
+    for key in spec.definition.all_foreign_keys().iter().filter(|key| key.table == spec.table) {
+        for row in orphans(connection, spec, STAGED, (key, false)).await? {
+            found.insert(staged(&row)?);
+        }
+    }
+    for key in keys(spec).into_iter().filter(|key| *key != spec.key) {
+        let held = moves::holders(connection, spec, key).await?;
+        found.extend(held.into_iter().map(|(row, _)| row));
+    }
+    Ok(found)
+}
+
+fn refuse(ordinal: u64, reason: RefusedReason, columns: &[String], other: Option<u64>) -> Refused {
+    Refused { ordinal, reason, columns: shared(columns), other, message: None }
+}
+
+async fn take_out(
+    connection: &mut PgConnection,
+    spec: &Target,
+    (found, probed): (Vec<Refused>, &mut Probed),
+) -> Result<(), DatabaseError> {
+    drop_rows(connection, spec.staged(), &found).await?;
+    probed.refused.extend(found);
+    Ok(())
+}
+
+/// Rows that rested on one that was taken out go as well, as long as there are any.
+async fn take_out_dependents(
+    connection: &mut PgConnection,
+    spec: &Target,
+    (probed, last): (&mut Probed, bool),
+) -> Result<(), DatabaseError> {
+    while spec.may_wait() && !probed.refused.is_empty() {
+        let mut found = BTreeMap::new();
+        held_by_others(connection, spec, (&mut found, probed, last)).await?;
+        if spec.points_at_itself() {
+            let orphans = orphans_of_stage(connection, spec).await?;
+            found.extend(orphans.into_iter().map(|refused| (refused.ordinal, refused)));
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        take_out(connection, spec, (found.into_values().collect(), probed)).await?;
+    }
+    Ok(())
+}
+
+/// Rows whose unique value another row of the table has and keeps.
+async fn held_by_others(
+    connection: &mut PgConnection,
+    spec: &Target,
+    (found, probed, last): (&mut BTreeMap<u64, Refused>, &mut Probed, bool),
+) -> Result<(), DatabaseError> {
+    for key in keys(spec).into_iter().filter(|key| *key != spec.key) {
+        for (row, holder) in moves::holders(connection, spec, key).await? {
+            if let Some(reason) = probed.refusal(holder, !last && spec.moves_values()) {
+                found.entry(row).or_insert_with(|| refuse(row, reason, key, None));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rows that are refused whatever becomes of the others.
+async fn standing(
+    connection: &mut PgConnection,
+    spec: &Target,
+    (probed, last): (&mut Probed, bool),
+) -> Result<Vec<Refused>, DatabaseError> {
+    let mut found: BTreeMap<u64, Refused> = BTreeMap::new();
+    if keys(spec).contains(&spec.key.as_slice()) {
+        for row in loaded_before(connection, spec).await? {
+            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, &spec.key, None));
+        }
+        for row in existing(connection, spec).await? {
+            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Exists, &spec.key, None));
+        }
+    }
+    held_by_others(connection, spec, (&mut found, probed, last)).await?;
     for (row, columns) in incomplete(connection, spec).await? {
         found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Incomplete, &columns, None));
     }
     for refused in orphans_of_stage(connection, spec).await? {
+        let of_itself = |key: &ForeignKey| key.table == spec.table && key.columns[..] == refused.columns[..];
+        probed.waits |= !last && spec.definition.all_foreign_keys().iter().any(of_itself);
         found.entry(refused.ordinal).or_insert(refused);
     }
     for column in spec.filled.identities.iter().filter(|c| spec.columns.contains(c) && !spec.key.contains(c)) {
@@ -160,7 +253,7 @@ async fn renumbered(connection: &mut PgConnection, spec: &Target, column: &Strin
 pub async fn orphans_of_stage(connection: &mut PgConnection, spec: &Target) -> Result<Vec<Refused>, DatabaseError> {
     let mut found: BTreeMap<u64, Refused> = BTreeMap::new();
     for key in spec.definition.all_foreign_keys() {
-        for row in orphans(connection, spec, STAGED, &key).await? {
+        for row in orphans(connection, spec, STAGED, (&key, true)).await? {
             let (ordinal, columns) = (staged(&row)?, shared(&key.columns));
             let reason = RefusedReason::Reference;
             found.entry(ordinal).or_insert(Refused { ordinal, reason, columns, other: None, message: None });
@@ -193,30 +286,43 @@ async fn duplicates(
     key: &[String],
 ) -> Result<Vec<(String, String)>, DatabaseError> {
     let columns = list("", key);
+    let claims = if rows == STAGE { claims(spec, key) } else { String::new() };
     // Grouping carries only the key through the sort; a window would carry every row.
     let sql = format!(
-        "WITH twice AS MATERIALIZED (SELECT {columns}, pg_catalog.min({position}) AS \"_fixtool_first\" FROM {rows} \
-         WHERE {} GROUP BY {columns} HAVING pg_catalog.count(*) > 1) \
+        "WITH twice AS MATERIALIZED (SELECT {columns}, pg_catalog.min({position}) AS \"_fixtool_first\" FROM {rows} f \
+         WHERE {}{} GROUP BY {columns} HAVING pg_catalog.count(*) > 1) \
          SELECT r.{position}::pg_catalog.text, d.\"_fixtool_first\"::pg_catalog.text FROM {rows} r JOIN twice d ON {} \
-         WHERE r.{position} > d.\"_fixtool_first\"",
+         WHERE r.{position} > d.\"_fixtool_first\"{}",
         not_null("", key),
+        claims.replace(ROW, "f"),
         spec.operators.matching("d", key, "r", key),
+        claims.replace(ROW, "r"),
     );
     let found = spec.hand.texts::<2>(connection, &sql, &[]).await?;
     Ok(found.into_iter().filter_map(|[row, first]| Some((row?, first?))).collect())
 }
 
+/// Stands for a row's name in [`claims`].
+const ROW: &str = "{row}";
+
+/// Only rows that are written can be each other's duplicates, as a condition beginning with `AND`: what is skipped takes
+/// no value.
+fn claims(spec: &Target, key: &[String]) -> String {
+    if key == spec.key && spec.conflict != Conflict::Skip { String::new() } else { moves::claiming(spec, ROW) }
+}
+
+/// Rows that point at no row of the table, nor, where `beside` is set, at one that is staged.
 async fn orphans(
     connection: &mut PgConnection,
     spec: &Target,
     (rows, position): (&str, &str),
-    key: &ForeignKey,
+    (key, beside): (&ForeignKey, bool),
 ) -> Result<Vec<String>, DatabaseError> {
     if !key.columns.iter().all(|c| spec.columns.contains(c)) {
         return Ok(Vec::new());
     }
     let parent = qualified(&spec.namespace, &key.table);
-    let same_source = if key.table == spec.table && rows == STAGE {
+    let same_source = if beside && key.table == spec.table && rows == STAGE {
         format!(
             " AND NOT EXISTS (SELECT 1 FROM {STAGE} o WHERE {})",
             spec.operators.matching("o", &key.to, "r", &key.columns)
@@ -234,19 +340,12 @@ async fn orphans(
     Ok(found.into_iter().filter_map(|[row]| row).collect())
 }
 
-/// Rows whose key an earlier batch of the same load has inserted or updated.
-async fn loaded_before(
-    connection: &mut PgConnection,
-    spec: &Target,
-    key: &[String],
-) -> Result<Vec<u64>, DatabaseError> {
-    if key != spec.key {
-        return Ok(Vec::new());
-    }
+/// Rows whose key an earlier batch of the same load has met.
+async fn loaded_before(connection: &mut PgConnection, spec: &Target) -> Result<Vec<u64>, DatabaseError> {
     let sql = format!(
         "SELECT r.{POSITION}::pg_catalog.text FROM {STAGE} r JOIN {} u ON u.run = $1 AND u.step = $2 AND u.key = {}",
         qualified(&spec.namespace, "_fixtool_undo"),
-        key_text("r.", key)
+        key_text("r.", &spec.key)
     );
     let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
     positions_of(spec.hand.texts::<1>(connection, &sql, &values).await?)
@@ -257,22 +356,15 @@ pub fn key_text(prefix: &str, key: &[String]) -> String {
     format!("pg_catalog.jsonb_build_array({})::pg_catalog.text", list(prefix, key))
 }
 
-/// Rows that would collide with a row of the table.
-async fn existing(connection: &mut PgConnection, spec: &Target, key: &[String]) -> Result<Vec<u64>, DatabaseError> {
-    let table = qualified(&spec.namespace, &spec.table);
-    let same_row = if key == spec.key {
-        if spec.conflict != Conflict::Error {
-            return Ok(Vec::new());
-        }
-        String::new()
-    } else if spec.key.is_empty() || spec.conflict == Conflict::Error {
-        String::new()
-    } else {
-        format!(" AND NOT ({})", spec.operators.matching("t", &spec.key, "r", &spec.key))
-    };
+/// Rows whose key a row of the table has, where that is not borne.
+async fn existing(connection: &mut PgConnection, spec: &Target) -> Result<Vec<u64>, DatabaseError> {
+    if spec.conflict != Conflict::Error {
+        return Ok(Vec::new());
+    }
     let sql = format!(
-        "SELECT DISTINCT r.{POSITION}::pg_catalog.text FROM {STAGE} r JOIN {table} t ON {}{same_row}",
-        spec.operators.matching("t", key, "r", key)
+        "SELECT DISTINCT r.{POSITION}::pg_catalog.text FROM {STAGE} r JOIN {} t ON {}",
+        spec.full_name(),
+        spec.operators.matching("t", &spec.key, "r", &spec.key)
     );
     positions_of(spec.hand.texts::<1>(connection, &sql, &[]).await?)
 }

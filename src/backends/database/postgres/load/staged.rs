@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Transaction};
 
 use super::super::Postgres;
 use super::super::as_owner::Hand;
@@ -21,7 +21,7 @@ use super::checkpoint::{self, Place};
 use super::copying::Copying;
 use super::probes::{self, POSITION, STAGE, TEXTS};
 use super::wrong_form;
-use super::{gaps, isolate, merge};
+use super::{gaps, isolate, merge, moves};
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::gaps::{GAPS, GAPS_NAME};
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, Refused, RowBatch, Written};
@@ -33,6 +33,22 @@ pub struct StagedLoad {
     spec: Target,
     counts: BTreeMap<String, u64>,
     position: u64,
+    gathered: Option<Gathered>,
+}
+
+/// Rows from the first one on that waits for one which may come later: all are staged, and become durable together.
+struct Gathered {
+    transaction: Transaction<'static, sqlx::Postgres>,
+    /// Rows that the server could not read.
+    refused: Vec<Refused>,
+}
+
+/// What came of the rows that are staged.
+enum Settled {
+    /// They are in the table, or refused.
+    Done(merge::Counts, Vec<Refused>),
+    /// One of them waits; all are staged as before.
+    Waits(Vec<Refused>),
 }
 
 impl StagedLoad {
@@ -40,17 +56,38 @@ impl StagedLoad {
     pub fn begin(database: &Postgres, spec: &Target) -> Self {
         let counts = spec.resume.as_ref().and_then(|c| serde_json::from_value(c.state.get("counts")?.clone()).ok());
         let position = spec.resume.as_ref().map_or(0, |c| c.position);
-        Self { database: database.clone(), spec: spec.clone(), counts: counts.unwrap_or_default(), position }
+        let (database, spec, counts) = (database.clone(), spec.clone(), counts.unwrap_or_default());
+        Self { database, spec, counts, position, gathered: None }
     }
 
     async fn batch(&mut self, bytes: Bytes, ordinals: &[u64], position: u64) -> Result<Written, DatabaseError> {
+        if let Some(gathered) = &mut self.gathered {
+            gathered.refused.extend(copy(&mut gathered.transaction, &self.spec, bytes, ordinals).await?);
+            let stops = !self.spec.reject && !gathered.refused.is_empty();
+            self.position = position;
+            let refused = if stops { std::mem::take(&mut gathered.refused) } else { Vec::new() };
+            return Ok(Written { refused, ..Written::default() });
+        }
         let mut transaction = self.database.begin(&self.spec.namespace).await?;
         self.engage(&mut transaction).await?;
-        let mut refused = stage(&mut transaction, &self.spec, bytes, ordinals).await?;
-        let mut counts = merge::Counts::new();
-        if self.spec.reject || refused.is_empty() {
-            counts = self.unstage(&mut transaction, &mut refused).await?;
+        create_stage(&mut transaction, &self.spec).await?;
+        let refused = copy(&mut transaction, &self.spec, bytes, ordinals).await?;
+        match self.settle(&mut transaction, refused, false).await? {
+            Settled::Waits(refused) => {
+                self.gathered = Some(Gathered { transaction, refused });
+                self.position = position;
+                Ok(Written::default())
+            }
+            Settled::Done(counts, refused) => self.make_durable(transaction, (counts, refused), position).await,
         }
+    }
+
+    async fn make_durable(
+        &mut self,
+        mut transaction: Transaction<'static, sqlx::Postgres>,
+        (mut counts, refused): (merge::Counts, Vec<Refused>),
+        position: u64,
+    ) -> Result<Written, DatabaseError> {
         if !self.spec.reject && !refused.is_empty() {
             transaction.rollback().await.map_err(translate)?;
             return Ok(Written { refused, ..Written::default() });
@@ -76,32 +113,51 @@ impl StagedLoad {
     /// Sees by whom the table can be written in this transaction. Tables that it refers to are only looked into.
     async fn engage(&mut self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
         let tables = [self.spec.full_name()];
-        self.spec.hand = Hand::for_tables(connection, &self.spec.namespace, (&tables, Effect::Writes)).await?;
+        let effect = if self.spec.remember_keys { Effect::Removes } else { Effect::Writes };
+        self.spec.hand = Hand::for_tables(connection, &self.spec.namespace, (&tables, effect)).await?;
         let keys = self.spec.definition.all_foreign_keys();
         let parents: Vec<String> = keys.iter().map(|key| qualified(&self.spec.namespace, &key.table)).collect();
         if self.spec.hand == Hand::Ours { hold_tables(connection, &parents).await } else { Ok(()) }
     }
 
-    /// From the staging table into the table. Rows that are refused are added to `refused`.
-    async fn unstage(
-        &self,
+    /// From the staging table into the table. `last` says that nothing more comes.
+    async fn settle(
+        &mut self,
         connection: &mut PgConnection,
-        refused: &mut Vec<Refused>,
-    ) -> Result<merge::Counts, DatabaseError> {
-        let spec = &self.spec;
-        let found = probes::of_stage(connection, spec).await?;
-        isolate::drop_rows(connection, spec.staged(), &found).await?;
-        refused.extend(found);
-        isolate::take_out_orphans(connection, spec, spec.staged(), refused).await?;
-        if !spec.reject && !refused.is_empty() {
-            return Ok(merge::Counts::new());
+        mut refused: Vec<Refused>,
+        last: bool,
+    ) -> Result<Settled, DatabaseError> {
+        if !self.spec.reject && !refused.is_empty() {
+            return Ok(Settled::Done(merge::Counts::new(), refused));
         }
-        let (counts, is_searched) = isolate::merge(connection, spec, refused).await?;
+        run(connection, &format!("ANALYZE {}", self.spec.staged())).await?;
+        gaps::fill(connection, &self.spec).await?;
+        let may_wait = !last && self.spec.may_wait();
+        if may_wait {
+            run(connection, "SAVEPOINT staged").await?;
+        }
+        let released = if last && self.spec.remember_keys { moves::release(connection, &self.spec).await? } else { 0 };
+        let probed = probes::of_stage(connection, &self.spec, last).await?;
+        if may_wait {
+            let back = if probed.waits { "ROLLBACK TO SAVEPOINT staged; " } else { "" };
+            run(connection, &format!("{back}RELEASE SAVEPOINT staged")).await?;
+        }
+        if probed.waits {
+            return Ok(Settled::Waits(refused));
+        }
+        refused.extend(probed.refused);
+        if !self.spec.reject && !refused.is_empty() {
+            return Ok(Settled::Done(merge::Counts::new(), refused));
+        }
+        self.spec.parks = probed.moves;
+        let spec = &self.spec;
+        let (mut counts, is_searched) = isolate::merge(connection, spec, &mut refused).await?;
+        counts.insert("deleted", released);
         let table = spec.full_name();
         let rows = if is_searched { table.as_str() } else { STAGE };
         let what = (&spec.namespace, spec.table.as_str());
         counters::advance((connection, &spec.hand), what, Some(&spec.columns), rows).await?;
-        Ok(counts)
+        Ok(Settled::Done(counts, refused))
     }
 }
 
@@ -109,13 +165,11 @@ fn place(spec: &Target) -> Place<'_> {
     Place { namespace: &spec.namespace, run: &spec.run, step: spec.step }
 }
 
-/// Stages rows; the answer is those that the server could not read.
-async fn stage(
-    connection: &mut PgConnection,
-    spec: &Target,
-    bytes: Bytes,
-    ordinals: &[u64],
-) -> Result<Vec<Refused>, DatabaseError> {
+async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), DatabaseError> {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.map(drop).map_err(translate)
+}
+
+async fn create_stage(connection: &mut PgConnection, spec: &Target) -> Result<(), DatabaseError> {
     let create = match spec.hand {
         Hand::Ours => format!(
             "CREATE TEMPORARY TABLE \"_fixtool_stage\" ON COMMIT DROP AS \
@@ -135,28 +189,33 @@ async fn stage(
             )
         }
     };
-    sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *connection).await.map_err(translate)?;
-    let mut copied: Vec<String> = std::iter::once("_fixtool_position".to_owned()).chain(spec.columns.clone()).collect();
-    copied.extend(spec.is_partial().then(|| GAPS_NAME.to_owned()));
-    let bare = if spec.staged() == STAGE { "_fixtool_stage" } else { "_fixtool_texts" };
-    let copying = Copying::into((spec.staged(), bare), copied, false);
-    let refused = if spec.reject {
-        let found = copying.send_what_goes(connection, &[bytes], ordinals).await?;
-        found.into_iter().map(|(_, refused)| refused).collect()
-    } else {
-        match copying.send(connection, &[bytes]).await {
-            Ok(()) => Vec::new(),
-            Err(error) => return copying.refused(&error, |row| ordinals.get(row).copied()).ok_or(error),
-        }
-    };
-    let analyze = format!("ANALYZE {}", spec.staged());
-    sqlx::raw_sql(AssertSqlSafe(analyze)).execute(&mut *connection).await.map_err(translate)?;
+    run(connection, &create).await?;
     if let Hand::Owner(_) = spec.hand {
         spec.hand.show(connection, STAGE).await?;
         spec.hand.show(connection, TEXTS).await?;
     }
-    gaps::fill(connection, spec).await?;
-    Ok(refused)
+    Ok(())
+}
+
+/// Stages rows; the answer is those that the server could not read.
+async fn copy(
+    connection: &mut PgConnection,
+    spec: &Target,
+    bytes: Bytes,
+    ordinals: &[u64],
+) -> Result<Vec<Refused>, DatabaseError> {
+    let mut copied: Vec<String> = std::iter::once("_fixtool_position".to_owned()).chain(spec.columns.clone()).collect();
+    copied.extend(spec.is_partial().then(|| GAPS_NAME.to_owned()));
+    let bare = if spec.staged() == STAGE { "_fixtool_stage" } else { "_fixtool_texts" };
+    let copying = Copying::into((spec.staged(), bare), copied, false);
+    if spec.reject {
+        let found = copying.send_what_goes(connection, &[bytes], ordinals).await?;
+        return Ok(found.into_iter().map(|(_, refused)| refused).collect());
+    }
+    match copying.send(connection, &[bytes]).await {
+        Ok(()) => Ok(Vec::new()),
+        Err(error) => copying.refused(&error, |row| ordinals.get(row).copied()).ok_or(error),
+    }
 }
 
 /// What a view of staged rows selects. Where they are texts, whoever asks the view reads them as the table's own
@@ -210,10 +269,22 @@ impl LoadSession for StagedLoad {
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Written, DatabaseError> {
+        let mut written = Written::default();
+        if let Some(Gathered { mut transaction, refused }) = self.gathered.take() {
+            if let Settled::Done(counts, refused) = self.settle(&mut transaction, refused, true).await? {
+                written = self.make_durable(transaction, (counts, refused), self.position).await?;
+            }
+            if !self.spec.reject && !written.refused.is_empty() {
+                return Ok(written);
+            }
+        }
         let state = serde_json::json!({ "road": "staged", "counts": self.counts });
         let mut transaction = self.database.begin(&self.spec.namespace).await?;
+        if !self.spec.remember_keys && self.counts.contains_key("unchanged") {
+            merge::forget_seen(&mut transaction, &self.spec).await?;
+        }
         checkpoint::write(&mut transaction, &place(&self.spec), self.position, (true, state)).await?;
         transaction.commit().await.map_err(translate)?;
-        Ok(Written::default())
+        Ok(written)
     }
 }

@@ -8,13 +8,16 @@ use super::super::code::Effect;
 use super::super::counters::{self, Filled};
 use super::super::error::translate;
 use super::super::operators::Operators;
+use super::super::rows::run;
 use super::super::session::hold_tables;
 use super::super::triggers::Silenced;
+use super::isolate::UNIQUE;
+use super::moves;
 use super::probes::key_text;
 use crate::backends::database::load::{MissingSpec, UnloadSpec, Unloaded};
 use crate::backends::database::quote::{identifier, list, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
-use crate::model::{Checkpoint, Engine};
+use crate::model::{Checkpoint, Engine, Namespace};
 
 /// Takes back one step of a run, in the transaction of the caller.
 pub async fn unload(
@@ -111,27 +114,23 @@ async fn staged(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<Un
     let key_of_row = key_text("t.", key);
     let referenced = format!("{key_of_row} IN (SELECT u.key FROM {journal} u WHERE {mine} AND u.kind = 'insert')");
     refuse_if_referenced(connection, taking, &referenced, &taking.values()).await?;
+    let assignments: Vec<String> =
+        all.iter().filter(|c| !filled.identities.contains(c)).map(|c| format!("{0} = b.{0}", identifier(c))).collect();
+    let image =
+        format!("{journal} u, LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, u.before::pg_catalog.jsonb) b");
+    let restore = format!(
+        "UPDATE {table} t SET {} FROM {image} WHERE {mine} AND u.kind = 'update' AND {} AND u.mark = t.xmin::text",
+        assignments.join(", "),
+        taking.operators.matching("t", key, "b", key)
+    );
+    let restored = restored(connection, taking, &restore).await?;
+    refuse_if_others_point(connection, taking).await?;
     let removed = taking
         .execute(
             connection,
             &format!(
                 "DELETE FROM {table} t USING {journal} u WHERE {mine} AND u.kind = 'insert' AND u.key = {key_of_row} \
              AND u.mark = t.xmin::text"
-            ),
-        )
-        .await?;
-    let assignments: Vec<String> =
-        all.iter().filter(|c| !filled.identities.contains(c)).map(|c| format!("{0} = b.{0}", identifier(c))).collect();
-    let image =
-        format!("{journal} u, LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, u.before::pg_catalog.jsonb) b");
-    let restored = taking
-        .execute(
-            connection,
-            &format!(
-                "UPDATE {table} t SET {} FROM {image} WHERE {mine} AND u.kind = 'update' AND {} \
-             AND u.mark = t.xmin::text",
-                assignments.join(", "),
-                taking.operators.matching("t", key, "b", key)
             ),
         )
         .await?;
@@ -147,6 +146,60 @@ async fn staged(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<Un
     counters::advance((connection, &taking.hand), (&spec.namespace, &spec.table), None, &table).await?;
     let kept = entries.saturating_sub(removed + restored + returned);
     Ok(Unloaded { removed, restored: restored + returned, kept })
+}
+
+async fn restored(connection: &mut PgConnection, taking: &Taking<'_>, restore: &str) -> Result<u64, DatabaseError> {
+    run(connection, "SAVEPOINT restored".to_owned()).await?;
+    let restored = match taking.execute(connection, restore).await {
+        Err(error) if error.code.as_deref() == Some(UNIQUE) => {
+            run(connection, "ROLLBACK TO SAVEPOINT restored".to_owned()).await?;
+            stand_aside(connection, taking).await?;
+            taking.execute(connection, restore).await?
+        }
+        done => done?,
+    };
+    run(connection, "RELEASE SAVEPOINT restored".to_owned()).await?;
+    Ok(restored)
+}
+
+/// Rows that were there point at none of the new ones any more; those that still do are somebody else's.
+async fn refuse_if_others_point(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<(), DatabaseError> {
+    let spec = taking.spec;
+    let (table, journal) = (qualified(&spec.namespace, &spec.table), qualified(&spec.namespace, "_fixtool_undo"));
+    let inserted = format!("SELECT u.key FROM {journal} u WHERE u.run = $1 AND u.step = $2 AND u.kind = 'insert'");
+    let (ours, theirs) = (key_text("t.", &spec.definition.primary_key), key_text("c.", &spec.definition.primary_key));
+    for own in spec.definition.all_foreign_keys().iter().filter(|own| own.table == spec.table) {
+        let on = taking.operators.matching("c", &own.columns, "t", &own.to);
+        let sql = format!(
+            "SELECT pg_catalog.count(*)::pg_catalog.text FROM {table} t JOIN {table} c ON {on} \
+             WHERE {ours} IN ({inserted}) AND {theirs} NOT IN ({inserted})"
+        );
+        if taking.number(connection, &sql).await? > 0 {
+            return Err(referenced(spec, &table));
+        }
+    }
+    Ok(())
+}
+
+/// Rows of the load that have each other's unique values give theirs up first, since the server looks at each row of an update by
+/// itself.
+async fn stand_aside(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<(), DatabaseError> {
+    let spec = taking.spec;
+    let (table, journal) = (qualified(&spec.namespace, &spec.table), qualified(&spec.namespace, "_fixtool_undo"));
+    let key_of_row = key_text("t.", &spec.definition.primary_key);
+    for unique in spec.definition.all_unique_keys() {
+        let Some((column, aside)) = moves::aside(&spec.definition, &unique, &key_of_row) else { continue };
+        let sql = format!(
+            "WITH parked AS (UPDATE {table} t SET {} = {aside} FROM {journal} p \
+             WHERE p.run = $1 AND p.step = $2 AND p.kind IN ('insert', 'update') AND p.key = {key_of_row} \
+               AND p.mark = t.xmin::pg_catalog.text RETURNING p.key, t.xmin::pg_catalog.text AS mark) \
+             UPDATE {journal} u SET mark = parked.mark FROM parked \
+             WHERE u.run = $1 AND u.step = $2 AND u.kind IN ('insert', 'update') AND u.key = parked.key",
+            identifier(column)
+        );
+        taking.execute(connection, &sql).await?;
+    }
+    Ok(())
 }
 
 /// A step that is taken back, and who does it in this transaction.
@@ -202,6 +255,15 @@ fn referenced(spec: &UnloadSpec, child: &str) -> DatabaseError {
 
 /// Tables whose foreign keys point at this one, each with its join condition; not the table itself.
 async fn children(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Vec<(String, String)>, DatabaseError> {
+    children_of(connection, (&spec.namespace, &spec.table), false).await
+}
+
+/// The same of any table; with itself, if it points at itself and that is asked for.
+pub async fn children_of(
+    connection: &mut PgConnection,
+    (namespace, table): (&Namespace, &str),
+    itself: bool,
+) -> Result<Vec<(String, String)>, DatabaseError> {
     let sql = "SELECT c.conrelid::pg_catalog.regclass::pg_catalog.text, \
         (SELECT pg_catalog.string_agg(pg_catalog.format('t.%I OPERATOR(%I.%s) c.%I', b.attname, s.nspname, o.oprname, a.attname), ' AND ') \
          FROM ROWS FROM (pg_catalog.unnest(c.conkey), pg_catalog.unnest(c.confkey), pg_catalog.unnest(c.conpfeqop)) \
@@ -212,10 +274,11 @@ async fn children(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Ve
          JOIN pg_catalog.pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.y) \
         FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::regclass AND d.objid = c.oid \
         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = $1::regclass \
-        WHERE c.contype = 'f' AND c.confrelid = $1::regclass AND c.conrelid <> c.confrelid \
+        WHERE c.contype = 'f' AND c.confrelid = $1::regclass AND ($2 OR c.conrelid <> c.confrelid) \
         GROUP BY c.oid, c.conrelid, c.conkey, c.confkey, c.conpfeqop, c.confrelid";
     let rows = sqlx::query(sql)
-        .bind(qualified(&spec.namespace, &spec.table))
+        .bind(qualified(namespace, table))
+        .bind(itself)
         .fetch_all(connection)
         .await
         .map_err(translate)?;

@@ -9,8 +9,9 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 use super::super::error::translate;
 use super::bare::run;
 use super::probes::{self, POSITION, STAGE, key_text, matching};
+use super::{gaps, moves};
 use crate::backends::database::DatabaseError;
-use crate::backends::database::load::gaps::{CARRIED, GAPS, Group};
+use crate::backends::database::load::gaps::Group;
 use crate::backends::database::load::search::Search;
 use crate::backends::database::load::{Conflict, LoadSpec, Refused};
 use crate::backends::database::quote::{identifier, list, literal};
@@ -19,6 +20,14 @@ use crate::model::{Engine, LogicalType, Table};
 /// Staged rows by what became of them.
 pub type Counts = BTreeMap<&'static str, u64>;
 
+/// What is staged, and how.
+pub struct Staged<'a> {
+    /// The load.
+    pub spec: &'a LoadSpec,
+    /// Whether unique values go from row to row.
+    pub parks: bool,
+}
+
 const HELD: &str = "temp.\"_fixtool_held\"";
 
 /// Moves what is staged into the table; rows that SQLite refuses for a reason that the model does
@@ -26,21 +35,21 @@ const HELD: &str = "temp.\"_fixtool_held\"";
 /// with it.
 pub async fn merge(
     connection: &mut SqliteConnection,
-    spec: &LoadSpec,
+    staged: &Staged<'_>,
     refused: &mut Vec<Refused>,
 ) -> Result<Counts, DatabaseError> {
-    match attempt(connection, spec).await {
+    match attempt(connection, staged).await {
         Err(error) if error.is_of_row() => {
-            let counts = by_halves(connection, spec, refused).await?;
+            let counts = by_halves(connection, staged, refused).await?;
             if refused.is_empty() { Err(error) } else { Ok(counts) }
         }
         other => other,
     }
 }
 
-async fn attempt(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<Counts, DatabaseError> {
+async fn attempt(connection: &mut SqliteConnection, staged: &Staged<'_>) -> Result<Counts, DatabaseError> {
     run(connection, "SAVEPOINT attempt").await?;
-    let done = stage_into_table(connection, spec).await;
+    let done = stage_into_table(connection, staged).await;
     if done.is_err() {
         run(connection, "ROLLBACK TO attempt").await?;
     }
@@ -51,11 +60,15 @@ async fn attempt(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<C
 /// What SQLite says of a row that points at no row.
 const FOREIGN_KEY: &str = "787";
 
+/// What it says of a row whose unique value another one has.
+pub const UNIQUE: &str = "2067";
+
 async fn by_halves(
     connection: &mut SqliteConnection,
-    spec: &LoadSpec,
+    staged: &Staged<'_>,
     refused: &mut Vec<Refused>,
 ) -> Result<Counts, DatabaseError> {
+    let spec = staged.spec;
     run(connection, &format!("CREATE TEMP TABLE \"_fixtool_held\" AS SELECT * FROM {STAGE}")).await?;
     let mut totals = Counts::new();
     loop {
@@ -64,7 +77,7 @@ async fn by_halves(
                 .fetch_all(&mut *connection)
                 .await
                 .map_err(translate)?;
-        let waiting = round(connection, spec, &rows, (&mut totals, refused)).await?;
+        let waiting = round(connection, staged, &rows, (&mut totals, refused)).await?;
         if waiting.is_empty() || (!spec.reject && !refused.is_empty()) {
             break;
         }
@@ -88,11 +101,16 @@ async fn by_halves(
 /// One search over the held rows. The answer is those that may go through when others have.
 async fn round(
     connection: &mut SqliteConnection,
-    spec: &LoadSpec,
+    staged: &Staged<'_>,
     rows: &[i64],
     (totals, refused): (&mut Counts, &mut Vec<Refused>),
 ) -> Result<Vec<Refused>, DatabaseError> {
-    let points_at_itself = spec.definition.all_foreign_keys().iter().any(|key| key.table == spec.table);
+    let spec = staged.spec;
+    let may_wait = |code: Option<&str>| match code {
+        Some(FOREIGN_KEY) => spec.points_at_itself(),
+        Some(UNIQUE) => staged.parks,
+        _ => false,
+    };
     let mut waiting = Vec::new();
     let mut search = Search::over(rows.len());
     while let Some(piece) = search.piece() {
@@ -102,7 +120,7 @@ async fn round(
             "DELETE FROM {STAGE}; INSERT INTO {STAGE} SELECT * FROM {HELD} WHERE {POSITION} BETWEEN {first} AND {last}"
         );
         run(connection, &fill).await?;
-        match attempt(connection, spec).await {
+        match attempt(connection, staged).await {
             Ok(counts) => {
                 search.passed();
                 for (name, amount) in counts {
@@ -112,7 +130,7 @@ async fn round(
             Err(error) if error.is_of_row() => {
                 let Some(row) = search.failed(None).and_then(|row| rows.get(row)) else { continue };
                 let row = Refused::by_database(row.unsigned_abs(), &error, None);
-                if points_at_itself && error.code.as_deref() == Some(FOREIGN_KEY) {
+                if may_wait(error.code.as_deref()) {
                     waiting.push(row);
                     continue;
                 }
@@ -134,7 +152,7 @@ pub async fn take_out_orphans(
     spec: &LoadSpec,
     refused: &mut Vec<Refused>,
 ) -> Result<(), DatabaseError> {
-    if !spec.definition.all_foreign_keys().iter().any(|key| key.table == spec.table) {
+    if !spec.points_at_itself() {
         return Ok(());
     }
     loop {
@@ -162,7 +180,8 @@ pub async fn drop_rows(connection: &mut SqliteConnection, refused: &[Refused]) -
         .map_err(translate)
 }
 
-async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<Counts, DatabaseError> {
+async fn stage_into_table(connection: &mut SqliteConnection, whole: &Staged<'_>) -> Result<Counts, DatabaseError> {
+    let spec = whole.spec;
     let mut counts = Counts::new();
     let table = identifier(&spec.table);
     let staged = number(connection, format!("SELECT count(*) FROM {STAGE}")).await?;
@@ -171,6 +190,7 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
             .await?;
     }
     let mut matched = 0;
+    let mut inserted = None;
     if !spec.key.is_empty() && spec.conflict != Conflict::Error {
         let on = matching("t", &spec.key, "s", &spec.key);
         matched = number(connection, format!("SELECT count(*) FROM {STAGE} s CROSS JOIN {table} t ON {on}")).await?;
@@ -178,12 +198,22 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
             counts.insert("skipped", matched);
         } else {
             let image = before_image(&spec.definition);
-            let from = format!(
-                "{}, {image} FROM {STAGE} s CROSS JOIN {table} t ON {on} WHERE {}",
-                key_text("t.", &spec.key),
-                would_change(spec)
-            );
-            execute(connection, journal(spec, "update", &from)).await?;
+            let key = key_text("t.", &spec.key);
+            let met = format!("FROM {STAGE} s CROSS JOIN {table} t ON {on}");
+            let changes = would_change(spec);
+            if !spec.remember_keys {
+                // Another record of the source with the key of a row that stays as it is is a duplicate in a later batch too.
+                let seen = format!("{key}, NULL {met} WHERE ({changes}) IS NOT TRUE");
+                execute(connection, journal(spec, "seen", &seen)).await?;
+            }
+            execute(connection, journal(spec, "update", &format!("{key}, {image} {met} WHERE {changes}"))).await?;
+            if whole.parks {
+                moves::park(connection, spec).await?;
+            }
+            if spec.points_at_itself() {
+                // A row that is there may point at a new one.
+                inserted = Some(insert_new(connection, spec).await?);
+            }
             let updated = match update(spec, &on) {
                 Some(sql) => execute(connection, sql).await?,
                 None => 0,
@@ -192,10 +222,10 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
             counts.insert("unchanged", matched.saturating_sub(updated));
         }
     }
-    let mut inserted = 0;
-    for group in groups(connection, spec).await? {
-        inserted += insert(connection, spec, &group).await?;
-    }
+    let inserted = match inserted {
+        Some(inserted) => inserted,
+        None => insert_new(connection, spec).await?,
+    };
     counts.insert("inserted", inserted);
     if spec.most_rows.is_some() && inserted > 0 {
         let rows = number(connection, format!("SELECT count(*) FROM {table}")).await?;
@@ -205,39 +235,12 @@ async fn stage_into_table(connection: &mut SqliteConnection, spec: &LoadSpec) ->
     Ok(counts)
 }
 
-async fn groups(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<Vec<Group>, DatabaseError> {
-    if !spec.is_partial() || spec.server_made().next().is_none() {
-        return Ok(vec![Group::whole(spec)]);
+async fn insert_new(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<u64, DatabaseError> {
+    let mut inserted = 0;
+    for group in gaps::groups(connection, spec).await? {
+        inserted += insert(connection, spec, &group).await?;
     }
-    let sql = format!("SELECT DISTINCT coalesce({GAPS}, '') FROM {STAGE}");
-    let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
-    Ok(Group::of(spec, &found, carried))
-}
-
-/// Whether the staged row `s` carries the column at a place.
-fn carried(place: usize) -> String {
-    format!("(s.{GAPS} IS NULL OR substr(s.{GAPS}, {}, 1) = '{CARRIED}')", place + 1)
-}
-
-/// What the records of rows that are there leave out becomes what these rows hold, so that all
-/// that follows (probes, strategies, before-images) sees whole rows.
-pub async fn fill_gaps(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<(), DatabaseError> {
-    if !spec.is_partial() || !spec.carries_key() || spec.conflict == Conflict::Error {
-        return Ok(());
-    }
-    let fill = |(place, column): (usize, &String)| {
-        let name = identifier(column);
-        format!("{name} = CASE WHEN {} THEN s.{name} ELSE t.{name} END", carried(place))
-    };
-    let fills = spec.columns.iter().enumerate().filter(|(_, c)| !spec.key.contains(c)).map(fill);
-    let fills = fills.collect::<Vec<_>>().join(", ");
-    if fills.is_empty() {
-        return Ok(());
-    }
-    let on = matching("t", &spec.key, "s", &spec.key);
-    let table = identifier(&spec.table);
-    let sql = format!("UPDATE {STAGE} AS s SET {fills} FROM {table} t WHERE s.{GAPS} IS NOT NULL AND {on}");
-    execute(connection, sql).await.map(drop)
+    Ok(inserted)
 }
 
 /// Inserts what is new of a group, and tells the journal.
@@ -268,12 +271,20 @@ async fn insert(connection: &mut SqliteConnection, spec: &LoadSpec, group: &Grou
     Ok(inserted)
 }
 
+/// Forgets which rows were met and stayed as they are.
+pub async fn forget_seen(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<(), DatabaseError> {
+    let (run, step) = (literal(&spec.run), spec.step);
+    let sql = format!("DELETE FROM _fixtool_undo WHERE run = {run} AND step = {step} AND kind = 'seen'");
+    execute(connection, sql).await.map(drop)
+}
+
 fn journal(spec: &LoadSpec, kind: &str, rest: &str) -> String {
     let (run, step) = (literal(&spec.run), spec.step);
     format!("INSERT INTO _fixtool_undo (run, step, kind, key, before) SELECT {run}, {step}, '{kind}', {rest}")
 }
 
-async fn execute(connection: &mut SqliteConnection, sql: String) -> Result<u64, DatabaseError> {
+/// Runs a statement; the rows that it changed.
+pub async fn execute(connection: &mut SqliteConnection, sql: String) -> Result<u64, DatabaseError> {
     sqlx::query(AssertSqlSafe(sql)).execute(connection).await.map(|done| done.rows_affected()).map_err(translate)
 }
 
@@ -321,9 +332,20 @@ fn update(spec: &LoadSpec, on: &str) -> Option<String> {
             }
         })
         .collect();
+    // A row that was inserted just now may hold a default where the record has nothing.
+    let known = if spec.points_at_itself() {
+        let (run, key) = (literal(&spec.run), key_text("t.", &spec.key));
+        format!(
+            " AND EXISTS (SELECT 1 FROM _fixtool_undo k WHERE k.run = {run} AND k.step = {} AND k.key = {key} \
+             AND k.kind = 'update')",
+            spec.step
+        )
+    } else {
+        String::new()
+    };
     (!assignments.is_empty()).then(|| {
         format!(
-            "UPDATE {} AS t SET {} FROM {STAGE} s WHERE {on} AND {}",
+            "UPDATE {} AS t SET {} FROM {STAGE} s WHERE {on} AND {}{known}",
             identifier(&spec.table),
             assignments.join(", "),
             would_change(spec)

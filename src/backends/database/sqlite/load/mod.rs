@@ -3,8 +3,10 @@
 pub mod bare;
 pub mod checkpoint;
 pub mod fill;
+pub mod gaps;
 pub mod insert;
 pub mod merge;
+pub mod moves;
 pub mod prints;
 pub mod probes;
 pub mod staged;

@@ -1,13 +1,15 @@
 //! Set-based probes: one query a constraint finds every row that it would refuse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::super::error::translate;
+use super::gaps::incomplete;
+use super::merge::drop_rows;
+use super::moves;
 use crate::backends::database::DatabaseError;
-use crate::backends::database::load::gaps::{GAPS, Gaps, NEEDED};
-use crate::backends::database::load::{Conflict, LoadSpec, Refused, RefusedReason};
+use crate::backends::database::load::{Conflict, LoadSpec, Probed, Refused, RefusedReason, certain};
 use crate::backends::database::quote::{identifier, list, literal};
 use crate::model::ForeignKey;
 
@@ -24,7 +26,7 @@ pub async fn duplicates_of_bare_table(
 ) -> Result<BTreeMap<i64, Refused>, DatabaseError> {
     let mut found = BTreeMap::new();
     for key in keys(spec) {
-        for (row, first) in duplicates(connection, &identifier(&spec.table), "rowid", key).await? {
+        for (row, first) in duplicates(connection, (&identifier(&spec.table), "rowid"), key, "").await? {
             found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, key, Some(first)));
         }
     }
@@ -38,34 +40,132 @@ pub async fn orphans_of_bare_table(
 ) -> Result<BTreeMap<i64, Refused>, DatabaseError> {
     let mut found = BTreeMap::new();
     for key in spec.definition.all_foreign_keys() {
-        for row in orphans(connection, spec, (&identifier(&spec.table), "rowid"), &key).await? {
+        for row in orphans(connection, spec, (&identifier(&spec.table), "rowid"), (&key, true)).await? {
             found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Reference, &key.columns, None));
         }
     }
     Ok(found)
 }
 
-/// Rows of the staging table that the table's keys would refuse.
-pub async fn of_stage(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<Vec<Refused>, DatabaseError> {
-    let mut found: BTreeMap<i64, Refused> = BTreeMap::new();
+/// Takes rows out of the staging table that the table's keys would refuse. `last` says that nothing more comes.
+pub async fn of_stage(connection: &mut SqliteConnection, spec: &LoadSpec, last: bool) -> Result<Probed, DatabaseError> {
+    let mut probed = Probed::default();
+    let found = standing(connection, spec, (&mut probed, last)).await?;
+    take_out(connection, (found, &mut probed)).await?;
+    take_out_dependents(connection, spec, (&mut probed, last)).await?;
+    loop {
+        let pairs = pairs(connection, spec).await?;
+        if pairs.is_empty() {
+            return Ok(probed);
+        }
+        let hanging = if spec.may_wait() { hanging(connection, spec).await? } else { BTreeSet::new() };
+        let found = certain(&pairs, &hanging);
+        take_out(connection, (found, &mut probed)).await?;
+        take_out_dependents(connection, spec, (&mut probed, last)).await?;
+    }
+}
+
+/// Rows with a key that an earlier row has, each with the first one.
+async fn pairs(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<Vec<Refused>, DatabaseError> {
+    let mut pairs = Vec::new();
     for key in keys(spec) {
-        for (row, first) in duplicates(connection, STAGE, POSITION, key).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, key, Some(first)));
-        }
-        for row in loaded_before(connection, spec, key).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, key, None));
-        }
-        for row in existing(connection, spec, key).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Exists, key, None));
+        for (row, first) in duplicates(connection, (STAGE, POSITION), key, &claims(spec, key)).await? {
+            pairs.push(refuse(row, RefusedReason::Duplicate, key, Some(first)));
         }
     }
+    Ok(pairs)
+}
+
+/// Rows that need another staged one: one that they point at, or one that gives a unique value up.
+async fn hanging(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<BTreeSet<u64>, DatabaseError> {
+    let mut found = BTreeSet::new();
+    for key in spec.definition.all_foreign_keys().iter().filter(|key| key.table == spec.table) {
+        for row in orphans(connection, spec, (STAGE, POSITION), (key, false)).await? {
+            found.insert(row.unsigned_abs());
+        }
+    }
+    for key in keys(spec).into_iter().filter(|key| *key != spec.key) {
+        let held = moves::holders(connection, spec, key).await?;
+        found.extend(held.into_iter().map(|(row, _)| row.unsigned_abs()));
+    }
+    Ok(found)
+}
+
+async fn take_out(
+    connection: &mut SqliteConnection,
+    (found, probed): (Vec<Refused>, &mut Probed),
+) -> Result<(), DatabaseError> {
+    drop_rows(connection, &found).await?;
+    probed.refused.extend(found);
+    Ok(())
+}
+
+/// Rows that rested on one that was taken out go as well, as long as there are any.
+async fn take_out_dependents(
+    connection: &mut SqliteConnection,
+    spec: &LoadSpec,
+    (probed, last): (&mut Probed, bool),
+) -> Result<(), DatabaseError> {
+    while spec.may_wait() && !probed.refused.is_empty() {
+        let mut found = BTreeMap::new();
+        held_by_others(connection, spec, (&mut found, probed, last)).await?;
+        if spec.points_at_itself() {
+            let orphans = orphans_of_stage(connection, spec).await?;
+            found.extend(orphans.into_iter().map(|refused| (place(&refused), refused)));
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        take_out(connection, (found.into_values().collect(), probed)).await?;
+    }
+    Ok(())
+}
+
+/// Rows whose unique value another row of the table has and keeps.
+async fn held_by_others(
+    connection: &mut SqliteConnection,
+    spec: &LoadSpec,
+    (found, probed, last): (&mut BTreeMap<i64, Refused>, &mut Probed, bool),
+) -> Result<(), DatabaseError> {
+    for key in keys(spec).into_iter().filter(|key| *key != spec.key) {
+        for (row, holder) in moves::holders(connection, spec, key).await? {
+            if let Some(reason) = probed.refusal(holder, !last && spec.moves_values()) {
+                found.entry(row).or_insert_with(|| refuse(row, reason, key, None));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rows that are refused whatever becomes of the others.
+async fn standing(
+    connection: &mut SqliteConnection,
+    spec: &LoadSpec,
+    (probed, last): (&mut Probed, bool),
+) -> Result<Vec<Refused>, DatabaseError> {
+    let mut found: BTreeMap<i64, Refused> = BTreeMap::new();
+    if keys(spec).contains(&spec.key.as_slice()) {
+        for row in loaded_before(connection, spec).await? {
+            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, &spec.key, None));
+        }
+        for row in existing(connection, spec).await? {
+            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Exists, &spec.key, None));
+        }
+    }
+    held_by_others(connection, spec, (&mut found, probed, last)).await?;
     for (row, columns) in incomplete(connection, spec).await? {
         found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Incomplete, &columns, None));
     }
     for refused in orphans_of_stage(connection, spec).await? {
-        found.entry(i64::try_from(refused.ordinal).unwrap_or(i64::MAX)).or_insert(refused);
+        let of_itself = |key: &ForeignKey| key.table == spec.table && key.columns[..] == refused.columns[..];
+        probed.waits |= !last && spec.definition.all_foreign_keys().iter().any(of_itself);
+        found.entry(place(&refused)).or_insert(refused);
     }
     Ok(found.into_values().collect())
+}
+
+fn place(refused: &Refused) -> i64 {
+    i64::try_from(refused.ordinal).unwrap_or(i64::MAX)
 }
 
 /// Rows of the staging table that point at no row.
@@ -75,7 +175,7 @@ pub async fn orphans_of_stage(
 ) -> Result<Vec<Refused>, DatabaseError> {
     let mut found: BTreeMap<i64, Refused> = BTreeMap::new();
     for key in spec.definition.all_foreign_keys() {
-        for row in orphans(connection, spec, (STAGE, POSITION), &key).await? {
+        for row in orphans(connection, spec, (STAGE, POSITION), (&key, true)).await? {
             found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Reference, &key.columns, None));
         }
     }
@@ -121,36 +221,48 @@ pub fn key_text(prefix: &str, key: &[String]) -> String {
     format!("json_array({})", list(prefix, key))
 }
 
+/// Stands for a row's name in [`claims`].
+const ROW: &str = "{row}";
+
+/// Only rows that are written can be each other's duplicates, as a condition beginning with `AND`: what is skipped takes
+/// no value.
+fn claims(spec: &LoadSpec, key: &[String]) -> String {
+    if key == spec.key && spec.conflict != Conflict::Skip { String::new() } else { moves::claiming(spec, ROW) }
+}
+
 async fn duplicates(
     connection: &mut SqliteConnection,
-    rows: &str,
-    position: &str,
+    (rows, position): (&str, &str),
     key: &[String],
+    claims: &str,
 ) -> Result<Vec<(i64, i64)>, DatabaseError> {
     // Grouping carries only the key through the sort; a window would carry every row.
     let sql = format!(
-        "WITH twice AS MATERIALIZED (SELECT {columns}, min({position}) AS \"_fixtool_first\" FROM {rows} \
-         WHERE {} GROUP BY {columns} HAVING count(*) > 1) \
+        "WITH twice AS MATERIALIZED (SELECT {columns}, min({position}) AS \"_fixtool_first\" FROM {rows} f \
+         WHERE {}{} GROUP BY {columns} HAVING count(*) > 1) \
          SELECT r.{position}, d.\"_fixtool_first\" FROM {rows} r JOIN twice d ON {} \
-         WHERE r.{position} > d.\"_fixtool_first\"",
+         WHERE r.{position} > d.\"_fixtool_first\"{}",
         not_null("", key),
+        claims.replace(ROW, "f"),
         matching("d", key, "r", key),
+        claims.replace(ROW, "r"),
         columns = list("", key),
     );
     let found = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
     found.iter().map(|row| Ok((row.try_get(0).map_err(translate)?, row.try_get(1).map_err(translate)?))).collect()
 }
 
+/// Rows that point at no row of the table, nor, where `beside` is set, at one that is staged.
 async fn orphans(
     connection: &mut SqliteConnection,
     spec: &LoadSpec,
     (rows, position): (&str, &str),
-    key: &ForeignKey,
+    (key, beside): (&ForeignKey, bool),
 ) -> Result<Vec<i64>, DatabaseError> {
     if !key.columns.iter().all(|c| spec.columns.contains(c)) {
         return Ok(Vec::new());
     }
-    let same_source = if key.table == spec.table && rows == STAGE {
+    let same_source = if beside && key.table == spec.table && rows == STAGE {
         format!(" AND NOT EXISTS (SELECT 1 FROM {STAGE} o WHERE {})", matching("o", &key.to, "r", &key.columns))
     } else {
         String::new()
@@ -164,16 +276,9 @@ async fn orphans(
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)
 }
 
-/// Rows whose key an earlier batch of the same load has inserted or updated.
-async fn loaded_before(
-    connection: &mut SqliteConnection,
-    spec: &LoadSpec,
-    key: &[String],
-) -> Result<Vec<i64>, DatabaseError> {
-    if key != spec.key {
-        return Ok(Vec::new());
-    }
-    let sql = loaded_before_sql((&spec.run, spec.step), key);
+/// Rows whose key an earlier batch of the same load has met.
+async fn loaded_before(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<Vec<i64>, DatabaseError> {
+    let sql = loaded_before_sql((&spec.run, spec.step), &spec.key);
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)
 }
 
@@ -188,48 +293,17 @@ fn loaded_before_sql((run, step): (&str, u32), key: &[String]) -> String {
     )
 }
 
-/// Rows that would collide with a row of the table.
-async fn existing(
-    connection: &mut SqliteConnection,
-    spec: &LoadSpec,
-    key: &[String],
-) -> Result<Vec<i64>, DatabaseError> {
-    let its_own_row = key == spec.key && spec.conflict != Conflict::Error;
-    if its_own_row {
+/// Rows whose key a row of the table has, where that is not borne.
+async fn existing(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<Vec<i64>, DatabaseError> {
+    if spec.conflict != Conflict::Error {
         return Ok(Vec::new());
     }
-    let other_row = if key == spec.key || spec.key.is_empty() || spec.conflict == Conflict::Error {
-        String::new()
-    } else {
-        format!(" AND NOT ({})", matching("t", &spec.key, "r", &spec.key))
-    };
     let sql = format!(
-        "SELECT DISTINCT r.{POSITION} FROM {STAGE} r CROSS JOIN {} t ON {}{other_row}",
+        "SELECT DISTINCT r.{POSITION} FROM {STAGE} r CROSS JOIN {} t ON {}",
         identifier(&spec.table),
-        matching("t", key, "r", key)
+        matching("t", &spec.key, "r", &spec.key)
     );
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)
-}
-
-/// New rows whose records leave out what a new row needs, with those columns.
-async fn incomplete(
-    connection: &mut SqliteConnection,
-    spec: &LoadSpec,
-) -> Result<Vec<(i64, Vec<String>)>, DatabaseError> {
-    if !spec.is_partial() {
-        return Ok(Vec::new());
-    }
-    let unless_known = if spec.conflict == Conflict::Error || !spec.carries_key() {
-        String::new()
-    } else {
-        let on = matching("t", &spec.key, "s", &spec.key);
-        format!(" AND NOT EXISTS (SELECT 1 FROM {} t WHERE {on})", identifier(&spec.table))
-    };
-    let sql =
-        format!("SELECT s.{POSITION}, s.{GAPS} FROM {STAGE} s WHERE instr(s.{GAPS}, '{NEEDED}') > 0{unless_known}");
-    let found: Vec<(i64, String)> =
-        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
-    Ok(found.into_iter().map(|(row, gaps)| (row, Gaps::parse(&gaps).needed(&spec.columns))).collect())
 }
 
 #[cfg(test)]

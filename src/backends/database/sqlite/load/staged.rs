@@ -13,7 +13,7 @@ use super::bare::run;
 use super::checkpoint::{self, Place};
 use super::insert::Inserter;
 use super::probes::{POSITION, STAGE};
-use super::{merge, probes};
+use super::{gaps, merge, moves, probes};
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::gaps::{GAPS, GAPS_NAME};
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, RowBatch, Written};
@@ -26,6 +26,16 @@ pub struct StagedLoad {
     spec: LoadSpec,
     counts: BTreeMap<String, u64>,
     position: u64,
+    /// Whether a row waits for one that may come later: then all from there on are staged, and become durable together.
+    gathers: bool,
+}
+
+/// What came of the rows that are staged.
+enum Settled {
+    /// They are in the table, or refused; with the totals.
+    Done(Written, BTreeMap<String, u64>),
+    /// One of them waits; all are staged as before.
+    Waits,
 }
 
 impl StagedLoad {
@@ -42,19 +52,46 @@ impl StagedLoad {
         run(&mut connection, &create).await?;
         let counts = spec.resume.as_ref().and_then(|c| serde_json::from_value(c.state.get("counts")?.clone()).ok());
         let position = spec.resume.as_ref().map_or(0, |c| c.position);
-        Ok(Self { connection, spec: spec.clone(), counts: counts.unwrap_or_default(), position })
+        Ok(Self { connection, spec: spec.clone(), counts: counts.unwrap_or_default(), position, gathers: false })
     }
 
     async fn batch(&mut self, ordinals: Vec<u64>, rows: Vec<Row>, position: u64) -> Result<Written, DatabaseError> {
+        if self.gathers {
+            run(&mut self.connection, "BEGIN").await?;
+            let staged = stage(&mut self.connection, &self.spec, ordinals, rows).await;
+            let end = if staged.is_ok() { "COMMIT" } else { "ROLLBACK" };
+            run(&mut self.connection, end).await?;
+            self.position = position;
+            return staged.map(|()| Written::default());
+        }
         run(&mut self.connection, "BEGIN IMMEDIATE").await?;
-        match self.in_transaction(ordinals, rows, position).await {
-            Ok((written, totals)) if self.spec.reject || written.refused.is_empty() => {
+        let staged = match run(&mut self.connection, &format!("DELETE FROM {STAGE}")).await {
+            Ok(()) => stage(&mut self.connection, &self.spec, ordinals, rows).await,
+            Err(error) => Err(error),
+        };
+        let settled = match staged {
+            Ok(()) => self.settle(position, false).await,
+            Err(error) => Err(error),
+        };
+        self.end(settled, position).await
+    }
+
+    /// Makes what was settled durable, or takes it back.
+    async fn end(&mut self, settled: Result<Settled, DatabaseError>, position: u64) -> Result<Written, DatabaseError> {
+        match settled {
+            Ok(Settled::Waits) => {
+                run(&mut self.connection, "COMMIT").await?;
+                self.gathers = true;
+                self.position = position;
+                Ok(Written::default())
+            }
+            Ok(Settled::Done(written, totals)) if self.spec.reject || written.refused.is_empty() => {
                 run(&mut self.connection, "COMMIT").await?;
                 self.counts = totals;
                 self.position = position;
                 Ok(written)
             }
-            Ok((written, _)) => {
+            Ok(Settled::Done(written, _)) => {
                 run(&mut self.connection, "ROLLBACK").await?;
                 Ok(Written { refused: written.refused, ..Written::default() })
             }
@@ -66,23 +103,32 @@ impl StagedLoad {
         }
     }
 
-    async fn in_transaction(
-        &mut self,
-        ordinals: Vec<u64>,
-        rows: Vec<Row>,
-        position: u64,
-    ) -> Result<(Written, BTreeMap<String, u64>), DatabaseError> {
-        let connection = &mut *self.connection;
-        stage(connection, &self.spec, ordinals, rows).await?;
-        let mut refused = probes::of_stage(connection, &self.spec).await?;
-        if !self.spec.reject && !refused.is_empty() {
-            return Ok((Written { refused, ..Written::default() }, BTreeMap::new()));
+    /// From the staging table into the table. `last` says that nothing more comes.
+    async fn settle(&mut self, position: u64, last: bool) -> Result<Settled, DatabaseError> {
+        let (connection, spec) = (&mut *self.connection, &self.spec);
+        gaps::fill(connection, spec).await?;
+        let may_wait = !last && spec.may_wait();
+        if may_wait {
+            run(connection, "SAVEPOINT staged").await?;
         }
-        merge::drop_rows(connection, &refused).await?;
-        merge::take_out_orphans(connection, &self.spec, &mut refused).await?;
-        let mut counts = merge::merge(connection, &self.spec, &mut refused).await?;
+        let released = if last && spec.remember_keys { moves::release(connection, spec).await? } else { 0 };
+        let probed = probes::of_stage(connection, spec, last).await?;
+        if may_wait {
+            let back = if probed.waits { "ROLLBACK TO staged; " } else { "" };
+            run(connection, &format!("{back}RELEASE staged")).await?;
+        }
+        if probed.waits {
+            return Ok(Settled::Waits);
+        }
+        let mut refused = probed.refused;
+        if !spec.reject && !refused.is_empty() {
+            return Ok(Settled::Done(Written { refused, ..Written::default() }, BTreeMap::new()));
+        }
+        let staged = merge::Staged { spec, parks: probed.moves };
+        let mut counts = merge::merge(connection, &staged, &mut refused).await?;
+        counts.insert("deleted", released);
         counts.retain(|_, amount| *amount > 0);
-        let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
+        let place = Place { namespace: &spec.namespace, run: &spec.run, step: spec.step };
         checkpoint::remember_refused(connection, &place, &refused).await?;
         let mut totals = self.counts.clone();
         for (name, amount) in &counts {
@@ -91,7 +137,7 @@ impl StagedLoad {
         *totals.entry("refused".to_owned()).or_default() += refused.len() as u64;
         let state = serde_json::json!({ "road": "staged", "counts": totals });
         checkpoint::write(connection, &place, position, (false, state)).await?;
-        Ok((Written { counts, refused }, totals))
+        Ok(Settled::Done(Written { counts, refused }, totals))
     }
 }
 
@@ -101,7 +147,6 @@ async fn stage(
     ordinals: Vec<u64>,
     rows: Vec<Row>,
 ) -> Result<(), DatabaseError> {
-    run(connection, &format!("DELETE FROM {STAGE}")).await?;
     let mut columns = vec!["_fixtool_position".to_owned()];
     columns.extend(spec.columns.iter().cloned());
     columns.extend(spec.is_partial().then(|| GAPS_NAME.to_owned()));
@@ -112,10 +157,10 @@ async fn stage(
             statement.send(connection).await?;
         }
     }
-    if let Some(statement) = inserter.rest() {
-        statement.send(connection).await?;
+    match inserter.rest() {
+        Some(statement) => statement.send(connection).await,
+        None => Ok(()),
     }
-    merge::fill_gaps(connection, spec).await
 }
 
 #[async_trait]
@@ -136,10 +181,22 @@ impl LoadSession for StagedLoad {
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Written, DatabaseError> {
+        let mut written = Written::default();
+        if self.gathers {
+            run(&mut self.connection, "BEGIN IMMEDIATE").await?;
+            let settled = self.settle(self.position, true).await;
+            written = self.end(settled, self.position).await?;
+            if !self.spec.reject && !written.refused.is_empty() {
+                return Ok(written);
+            }
+        }
         let state = serde_json::json!({ "road": "staged", "counts": self.counts });
         let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
         checkpoint::write(&mut self.connection, &place, self.position, (true, state)).await?;
+        if !self.spec.remember_keys && self.counts.contains_key("unchanged") {
+            merge::forget_seen(&mut self.connection, &self.spec).await?;
+        }
         run(&mut self.connection, &format!("DROP TABLE IF EXISTS {STAGE}")).await?;
-        Ok(Written::default())
+        Ok(written)
     }
 }

@@ -5,14 +5,16 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::super::error::translate;
 use super::checkpoint::{self, Place};
+use super::merge::UNIQUE;
 use super::merge::{before_image, restored};
+use super::moves;
 use super::prints;
-use super::probes::key_text;
+use super::probes::{key_text, matching};
 use crate::backends::database::DatabaseError;
 use crate::backends::database::DatabaseErrorKind;
 use crate::backends::database::load::{MissingSpec, UnloadSpec, Unloaded};
 use crate::backends::database::quote::{identifier, list, literal};
-use crate::model::Engine;
+use crate::model::{Engine, Table};
 
 /// Takes back one step of a run, in the transaction of the caller.
 pub async fn unload(connection: &mut SqliteConnection, spec: &UnloadSpec) -> Result<Option<Unloaded>, DatabaseError> {
@@ -69,20 +71,41 @@ async fn staged(connection: &mut SqliteConnection, spec: &UnloadSpec) -> Result<
     .await?;
     let inserted = format!("{key} IN (SELECT u.key FROM _fixtool_undo u WHERE {mine} AND u.kind = 'insert')");
     refuse_if_referenced(connection, spec, &inserted).await?;
-    let removed = execute(connection, format!("DELETE FROM {table} AS t WHERE {inserted}")).await?;
     let names: Vec<String> = spec.definition.columns.keys().cloned().collect();
     let cells: Vec<String> =
         spec.definition.columns.values().enumerate().map(|(place, c)| restored(&c.logical, place)).collect();
     let assignments: Vec<String> =
         names.iter().zip(&cells).map(|(name, cell)| format!("{} = {cell}", identifier(name))).collect();
-    let changed = execute(
-        connection,
-        format!(
-            "UPDATE {table} AS t SET {} FROM _fixtool_undo u WHERE {mine} AND u.kind = 'update' AND u.key = {key}",
-            assignments.join(", ")
-        ),
-    )
-    .await?;
+    let touched =
+        format!("{key} IN (SELECT u.key FROM _fixtool_undo u WHERE {mine} AND u.kind IN ('insert', 'update'))");
+    let restore = format!(
+        "UPDATE {table} AS t SET {} FROM _fixtool_undo u WHERE {mine} AND u.kind = 'update' AND u.key = {key}",
+        assignments.join(", ")
+    );
+    let changed = match execute(connection, restore.clone()).await {
+        // SQLite takes a failed statement back by itself.
+        Err(error) if error.code.as_deref() == Some(UNIQUE) => {
+            for unique in spec.definition.all_unique_keys() {
+                let target = (spec.table.as_str(), &spec.definition);
+                moves::stand_aside(connection, target, &unique, &touched).await?;
+            }
+            execute(connection, restore).await?
+        }
+        done => done?,
+    };
+    // Rows that were there point at none of the new ones any more.
+    for own in spec.definition.all_foreign_keys().iter().filter(|own| own.table == spec.table) {
+        let on = matching("c", &own.columns, "t", &own.to);
+        let others = format!(
+            "{inserted} AND {} NOT IN (SELECT u.key FROM _fixtool_undo u WHERE {mine} AND u.kind = 'insert')",
+            key_text("c.", &spec.definition.primary_key)
+        );
+        let sql = format!("SELECT count(*) FROM {table} t JOIN {table} c ON {on} WHERE {others}");
+        if number(connection, sql).await? > 0 {
+            return Err(referenced(spec, &spec.table));
+        }
+    }
+    let removed = execute(connection, format!("DELETE FROM {table} AS t WHERE {inserted}")).await?;
     let returned = execute(
         connection,
         format!(
@@ -124,17 +147,7 @@ async fn refuse_if_referenced(
     spec: &UnloadSpec,
     ours: &str,
 ) -> Result<(), DatabaseError> {
-    let sql = format!(
-        "SELECT m.name, group_concat('c.\"' || replace(f.\"from\", '\"', '\"\"') || '\" = t.\"' || \
-         replace(coalesce(f.\"to\", {}), '\"', '\"\"') || '\"', ' AND ') \
-         FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f \
-         WHERE m.type = 'table' AND f.\"table\" = {} COLLATE NOCASE AND m.name <> {} GROUP BY m.name, f.id",
-        literal(spec.definition.primary_key.first().map_or("", String::as_str)),
-        literal(&spec.table),
-        literal(&spec.table)
-    );
-    let children: Vec<(String, String)> =
-        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *connection).await.map_err(translate)?;
+    let children = children_of(connection, (&spec.table, &spec.definition), false).await?;
     for (child, condition) in children {
         let sql = format!(
             "SELECT EXISTS (SELECT 1 FROM {} t JOIN {} c ON {condition} WHERE {ours})",
@@ -142,15 +155,38 @@ async fn refuse_if_referenced(
             identifier(&child)
         );
         if number(connection, sql).await? > 0 {
-            return Err(DatabaseError::new(
-                Engine::Sqlite,
-                DatabaseErrorKind::Constraint,
-                format!("rows of '{child}' point at rows of '{}' that the load inserted", spec.table),
-            )
-            .with_help("undo what loaded those rows first; 'fixtool op log' lists it"));
+            return Err(referenced(spec, &child));
         }
     }
     Ok(())
+}
+
+fn referenced(spec: &UnloadSpec, child: &str) -> DatabaseError {
+    DatabaseError::new(
+        Engine::Sqlite,
+        DatabaseErrorKind::Constraint,
+        format!("rows of '{child}' point at rows of '{}' that the load inserted", spec.table),
+    )
+    .with_help("undo what loaded those rows first; 'fixtool op log' lists it")
+}
+
+/// Tables whose foreign keys point at a table, each with the condition under which a row of theirs, `c`, points at one of
+/// its, `t`; with the table itself, if that is asked for.
+pub async fn children_of(
+    connection: &mut SqliteConnection,
+    (name, table): (&str, &Table),
+    itself: bool,
+) -> Result<Vec<(String, String)>, DatabaseError> {
+    let sql = format!(
+        "SELECT m.name, group_concat('c.\"' || replace(f.\"from\", '\"', '\"\"') || '\" = t.\"' || \
+         replace(coalesce(f.\"to\", {}), '\"', '\"\"') || '\"', ' AND ') \
+         FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f \
+         WHERE m.type = 'table' AND f.\"table\" = {name} COLLATE NOCASE AND ({} OR m.name <> {name}) GROUP BY m.name, f.id",
+        literal(table.primary_key.first().map_or("", String::as_str)),
+        u8::from(itself),
+        name = literal(name)
+    );
+    sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)
 }
 
 async fn execute(connection: &mut SqliteConnection, sql: String) -> Result<u64, DatabaseError> {
