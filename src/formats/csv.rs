@@ -37,7 +37,6 @@ pub(super) struct CsvReader {
     returns: bool,
     line: u64,
     ordinal: u64,
-    done: bool,
     scan: Scan,
 }
 
@@ -55,7 +54,6 @@ impl CsvReader {
             returns: false,
             line: 1,
             ordinal: 0,
-            done: false,
             scan: Scan::default(),
         };
         reader.returns = reader.header_ends_with_return().map_err(|e| trouble::header_error(name, e))?;
@@ -99,7 +97,7 @@ impl CsvReader {
     /// Reads one record without a look at the number of its fields.
     fn read(&mut self, record: &mut Record) -> Result<bool, Box<RecordError>> {
         loop {
-            if self.done || !self.fill()? {
+            if !self.fill()? {
                 return Ok(false);
             }
             if self.skip_blank_line() {
@@ -129,10 +127,7 @@ impl CsvReader {
         }
         match self.feed.more() {
             Ok(more) => Ok(more == More::Bytes),
-            Err(e) => {
-                self.done = true;
-                Err(trouble::unreadable(&e, self.place()).into())
-            }
+            Err(e) => Err(trouble::unreadable(&e, self.place()).into()),
         }
     }
 
@@ -176,10 +171,7 @@ impl CsvReader {
                         return Err(self.unclosed(Trouble::too_long(self.feed.limits.record)).into());
                     }
                     Ok(More::TooLong) => return Err(self.too_long().into()),
-                    Err(e) => {
-                        self.done = true;
-                        return Err(trouble::unreadable(&e, self.place()).into());
-                    }
+                    Err(e) => return Err(trouble::unreadable(&e, self.place()).into()),
                 },
             }
         }
@@ -224,14 +216,13 @@ impl CsvReader {
     }
 
     /// The quote that is open at the end of what may be read.
-    fn unclosed(&mut self, mut trouble: Trouble) -> RecordError {
+    fn unclosed(&self, mut trouble: Trouble) -> RecordError {
         trouble.at = self.scan.fields.last().map_or(0, |open| open.start.saturating_sub(1));
         self.stopped(&trouble)
     }
 
     /// The error after which nothing more of the source is read.
-    fn stopped(&mut self, trouble: &Trouble) -> RecordError {
-        self.done = true;
+    fn stopped(&self, trouble: &Trouble) -> RecordError {
         let kept = self.feed.bytes().len().min(RAW_LIMIT.max(trouble.at));
         self.error(trouble, kept).last()
     }
@@ -260,7 +251,6 @@ impl CsvReader {
                 Err(_) => break,
             }
         }
-        self.done = true;
         error.last()
     }
 

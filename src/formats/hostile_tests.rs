@@ -36,7 +36,8 @@ fn drain(
                 let fatal = !e.recoverable;
                 errors.push(*e);
                 if fatal {
-                    assert!(!source.reader.next(&mut record).unwrap(), "reading goes on after a fatal error");
+                    let told: Vec<_> = (0..2).map(|_| source.reader.next(&mut record).unwrap_err()).collect();
+                    assert!(told.iter().all(|again| Some(&**again) == errors.last()), "{told:?}");
                     return Ok((good, errors));
                 }
                 place

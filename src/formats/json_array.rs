@@ -70,7 +70,7 @@ impl ArrayReader {
         loop {
             let byte = match self.next_byte() {
                 Ok(byte) => byte,
-                Err(e) => return self.stop(trouble::unreadable(&e, self.place)),
+                Err(e) => return Err(trouble::unreadable(&e, self.place).into()),
             };
             match (self.state, byte) {
                 (State::Done, _) => return Ok(false),
@@ -89,7 +89,7 @@ impl ArrayReader {
                     return match self.next_byte() {
                         Ok(Some(b']') | None) => self.fatal(&expected("another element after the comma")),
                         Ok(Some(_)) => Ok(true),
-                        Err(e) => self.stop(trouble::unreadable(&e, self.place)),
+                        Err(e) => Err(trouble::unreadable(&e, self.place).into()),
                     };
                 }
                 (State::Begin, Some(_)) => return self.fatal(&not_an_array()),
@@ -107,19 +107,14 @@ impl ArrayReader {
                 Ok(false)
             }
             Ok(Some(_)) => self.fatal(&expected("nothing after the end of the array")),
-            Err(e) => self.stop(trouble::unreadable(&e, self.place)),
+            Err(e) => Err(trouble::unreadable(&e, self.place).into()),
         }
     }
 
-    fn fatal<T>(&mut self, trouble: &Trouble) -> Result<T, Box<RecordError>> {
+    fn fatal<T>(&self, trouble: &Trouble) -> Result<T, Box<RecordError>> {
         let shown = self.feed.bytes().get(..200).unwrap_or(self.feed.bytes());
         let mut error = trouble.at(shown, self.place);
         error.recoverable = false;
-        self.stop(error)
-    }
-
-    fn stop<T>(&mut self, error: RecordError) -> Result<T, Box<RecordError>> {
-        self.state = State::Done;
         Err(error.into())
     }
 
@@ -149,7 +144,7 @@ impl ArrayReader {
                     let shown = self.feed.bytes().get(..seen + at + 1).unwrap_or_default();
                     let mut error = too_long.unwrap_or_else(|| trouble.at(shown, self.place));
                     error.recoverable = false;
-                    return self.stop(error);
+                    return Err(error.into());
                 }
                 Found::Open => seen += fresh.len(),
             }
@@ -167,11 +162,11 @@ impl ArrayReader {
                 Ok(More::End) => {
                     let error = too_long.map(|error| RecordError { recoverable: false, ..error });
                     return match error {
-                        Some(error) => self.stop(error),
+                        Some(error) => Err(error.into()),
                         None => self.fatal(&cut_off()),
                     };
                 }
-                Err(e) => return self.stop(trouble::unreadable(&e, self.place)),
+                Err(e) => return Err(trouble::unreadable(&e, self.place).into()),
             }
         }
     }

@@ -13,7 +13,6 @@ pub(super) struct NdjsonReader {
     names: Names,
     line: u64,
     ordinal: u64,
-    done: bool,
     /// How a line becomes a record.
     read: ReadLine,
 }
@@ -34,7 +33,7 @@ impl NdjsonReader {
 
     fn with(name: &str, mut feed: Feed, read: ReadLine) -> Result<Self, SourceError> {
         trouble::skip_mark(&mut feed).map_err(|e| trouble::header_error(name, e))?;
-        Ok(Self { feed, names: Names::default(), line: 1, ordinal: 0, done: false, read })
+        Ok(Self { feed, names: Names::default(), line: 1, ordinal: 0, read })
     }
 
     fn place(&self) -> Place {
@@ -51,7 +50,6 @@ impl NdjsonReader {
             Ok(found) => self.line += u64::from(found),
             Err(_) => error.recoverable = false,
         }
-        self.done |= !error.recoverable;
         error
     }
 }
@@ -63,17 +61,11 @@ impl RecordReader for NdjsonReader {
 
     fn next(&mut self, record: &mut Record) -> Result<bool, Box<RecordError>> {
         loop {
-            if self.done {
-                return Ok(false);
-            }
             let (bytes, with_end) = match self.feed.line() {
                 Ok(Line::At { bytes, with_end }) => (bytes, with_end),
                 Ok(Line::End) => return Ok(false),
                 Ok(Line::TooLong) => return Err(self.too_long().into()),
-                Err(e) => {
-                    self.done = true;
-                    return Err(trouble::unreadable(&e, self.place()).into());
-                }
+                Err(e) => return Err(trouble::unreadable(&e, self.place()).into()),
             };
             let place = self.place();
             let limits = self.feed.limits;

@@ -173,6 +173,6 @@ pub trait RecordReader: Send {
 
     /// Reads the next record; `false` at the end. After an error that is
     /// [recoverable](RecordError::recoverable) the next call goes on with the next record; after
-    /// any other every further call answers `false`.
+    /// any other a reader of a [`Source`](super::Source) answers the same error for ever.
     fn next(&mut self, record: &mut Record) -> Result<bool, Box<RecordError>>;
 }

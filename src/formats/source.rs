@@ -14,7 +14,7 @@ use super::json_array::ArrayReader;
 use super::ndjson::NdjsonReader;
 use super::tsv::TsvReader;
 use super::yaml::YamlReader;
-use super::{CsvOptions, RecordReader, SourceError, decompress, rejects};
+use super::{CsvOptions, Record, RecordError, RecordReader, SourceError, decompress, rejects};
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -217,7 +217,34 @@ impl Source {
             SourceFormat::Ndjson => Box::new(NdjsonReader::open(name, feed)?),
             SourceFormat::Yaml => Box::new(YamlReader::open(name, feed)?),
         };
+        let reader = Box::new(Fused { reader, failed: None });
         Ok(Self { format, compression: opened.compression, reader, progress })
+    }
+}
+
+/// Answers the error after which nothing can be read each time it is asked again: a caller that missed it once must
+/// not take the silence after it for the end of the source.
+struct Fused {
+    reader: Box<dyn RecordReader>,
+    failed: Option<Box<RecordError>>,
+}
+
+impl RecordReader for Fused {
+    fn fields(&self) -> &[String] {
+        self.reader.fields()
+    }
+
+    fn next(&mut self, record: &mut Record) -> Result<bool, Box<RecordError>> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        let read = self.reader.next(record);
+        if let Err(error) = &read
+            && !error.recoverable
+        {
+            self.failed = Some(error.clone());
+        }
+        read
     }
 }
 

@@ -14,7 +14,6 @@ pub(super) struct TsvReader {
     null_as: Vec<String>,
     line: u64,
     ordinal: u64,
-    done: bool,
 }
 
 impl TsvReader {
@@ -27,7 +26,7 @@ impl TsvReader {
         }
         trouble::skip_mark(&mut feed).map_err(|e| trouble::header_error(name, e))?;
         let null_as = if options.null_as.is_empty() { vec!["\\N".to_owned()] } else { options.null_as.clone() };
-        let mut reader = Self { feed, names: Vec::new(), null_as, line: 1, ordinal: 0, done: false };
+        let mut reader = Self { feed, names: Vec::new(), null_as, line: 1, ordinal: 0 };
         let mut header = Record::default();
         match reader.read(&mut header) {
             Ok(true) => {}
@@ -46,17 +45,11 @@ impl TsvReader {
 
     fn read(&mut self, record: &mut Record) -> Result<bool, Box<RecordError>> {
         loop {
-            if self.done {
-                return Ok(false);
-            }
             let (bytes, with_end) = match self.feed.line() {
                 Ok(Line::At { bytes, with_end }) => (bytes, with_end),
                 Ok(Line::End) => return Ok(false),
                 Ok(Line::TooLong) => return Err(self.too_long().into()),
-                Err(e) => {
-                    self.done = true;
-                    return Err(trouble::unreadable(&e, self.place()).into());
-                }
+                Err(e) => return Err(trouble::unreadable(&e, self.place()).into()),
             };
             let blank = bytes == 0 && self.names.len() != 1;
             let place = self.place();
@@ -88,7 +81,6 @@ impl TsvReader {
             Ok(found) => self.line += u64::from(found),
             Err(_) => error.recoverable = false,
         }
-        self.done |= !error.recoverable;
         error
     }
 }

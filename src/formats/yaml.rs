@@ -19,7 +19,6 @@ pub(super) struct YamlReader {
     names: Names,
     line: u64,
     ordinal: u64,
-    done: bool,
 }
 
 /// What a line is in the plan of the stream.
@@ -63,7 +62,7 @@ enum Reach {
 impl YamlReader {
     pub(super) fn open(name: &str, mut feed: Feed) -> Result<Self, SourceError> {
         trouble::skip_mark(&mut feed).map_err(|e| trouble::header_error(name, e))?;
-        Ok(Self { feed, names: Names::default(), line: 1, ordinal: 0, done: false })
+        Ok(Self { feed, names: Names::default(), line: 1, ordinal: 0 })
     }
 
     fn place(&self) -> Place {
@@ -167,7 +166,6 @@ impl YamlReader {
             }
             first = false;
             if !error.recoverable {
-                self.done = true;
                 break;
             }
         }
@@ -175,8 +173,7 @@ impl YamlReader {
         error
     }
 
-    fn stop<T>(&mut self, error: &std::io::Error) -> Result<T, Box<RecordError>> {
-        self.done = true;
+    fn stop<T>(&self, error: &std::io::Error) -> Result<T, Box<RecordError>> {
         Err(trouble::unreadable(error, self.place()).into())
     }
 }
@@ -187,9 +184,6 @@ impl RecordReader for YamlReader {
     }
 
     fn next(&mut self, record: &mut Record) -> Result<bool, Box<RecordError>> {
-        if self.done {
-            return Ok(false);
-        }
         match self.seek() {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => return Ok(false),

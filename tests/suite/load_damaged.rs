@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use crate::support::{Output, Site, on_both_engines};
+use crate::support::{Engine, Output, Site, on_both_engines};
 
 const PACK: &str = "name: damaged
 title: Damaged sources
@@ -82,6 +82,63 @@ fn a_damaged_member_ends_the_load_and_deletes_nothing(site: &Site) {
     }
 }
 
+fn a_plan_over_a_damaged_source_is_an_error(site: &Site) {
+    tenant(site);
+    site.write("full.csv", format!("id,a,b,c\n{}", rows(1..=10)));
+    load(site, "full.csv", "ab", "").code(0);
+    let mut second = member(&rows(6..=10));
+    let at = second.len() - 8;
+    second[at] ^= 0xff;
+    site.write("hurt.csv.gz", [member(&format!("id,a,b,c\n{}", rows(1..=5))), second].concat());
+    site.write("quote.csv", "id,a,b,c\n1,\"x,y,z\n2,x,y,z\n");
+    site.write("few.csv", "id,a,b,c\n1,x,y\n2,x,y,z\n");
+    site.write("type.csv", "id,a,b,c\nx,x,y,z\n2,x,y,z\n");
+    site.write("first.ndjson.gz", &member("{\"id\":1}\n")[..15]);
+    site.write("array.json", "[{\"id\":1} {\"id\":2}]");
+    for (file, line) in
+        [("hurt.csv.gz", "line "), ("quote.csv", "line 2"), ("first.ndjson.gz", "line 1"), ("array.json", "line 1")]
+    {
+        for more in ["", "--on-conflict skip --on-error reject", "--mode incremental --delete-missing"] {
+            let said = load(site, file, "ab", &format!("--dry-run {more}")).code(1).says(&[file, line]);
+            assert!(!format!("{said}").contains("delete "), "{file} {more}: {said}");
+        }
+    }
+    // A record that is merely bad ends a plan only where its row would count as missing.
+    for (file, line) in [("few.csv", "line 2"), ("type.csv", "line 2")] {
+        let said = load(site, file, "ab", "--dry-run --on-conflict skip").code(3);
+        assert!(said.stdout.contains(&format!("{file}, {line}")), "{said}");
+        load(site, file, "ab", "--dry-run --mode incremental --delete-missing").code(1).says(&[file, line]);
+    }
+    assert_eq!(site.count("acme", "ab"), 10);
+}
+
+fn a_query_that_fails_midway_loads_nothing_and_leaves_nothing(site: &Site) {
+    tenant(site);
+    let numbers = "SELECT 1 AS id UNION ALL SELECT id + 1 FROM numbers WHERE id < 3000";
+    let query = |value: &str| format!("WITH RECURSIVE numbers AS ({numbers}) SELECT id, {value} AS a FROM numbers");
+    let mut failing = match site.engine() {
+        Engine::Postgres => vec![
+            query("(1 / (2500 - id))::text"),
+            query("CASE WHEN id = 2500 THEN pg_terminate_backend(pg_backend_pid())::text END"),
+        ],
+        Engine::Sqlite => vec![query("CASE WHEN id = 2500 THEN abs(-9223372036854775808) END")],
+    };
+    failing.push(query("'fine'"));
+    let url = match site.engine() {
+        Engine::Postgres => site.database().url(),
+        Engine::Sqlite => format!("sqlite:{}", site.tenant_file("acme").display()),
+    };
+    let whole = failing.len() - 1;
+    for (at, query) in failing.iter().enumerate() {
+        let words =
+            ["data", "load", "--from-database", &url, "--query", query, "--data-types", "ab", "-t", "acme", "--yes"];
+        let said = site.fixtool(words);
+        assert_eq!(said.code == 0, at == whole, "{query}: {said}");
+        let left = std::fs::read_dir(site.path(".fixtool/spool")).map_or(0, Iterator::count);
+        assert_eq!((site.count("acme", "ab"), left), (if at == whole { 3000 } else { 0 }, 0), "{query}");
+    }
+}
+
 fn a_line_inside_a_broken_quote_is_never_a_row(site: &Site) {
     tenant(site);
     site.write("ab.csv", "id,a,b,c\n1,\"hello\n2,injected,i,i\nbye\" oops,y,z\n3,ok,y,z\n");
@@ -116,6 +173,8 @@ fn each_reject_of_a_pretty_document_is_one_line(site: &Site) {
 
 on_both_engines!(
     a_damaged_member_ends_the_load_and_deletes_nothing,
+    a_plan_over_a_damaged_source_is_an_error,
+    a_query_that_fails_midway_loads_nothing_and_leaves_nothing,
     a_line_inside_a_broken_quote_is_never_a_row,
     each_reject_of_a_pretty_document_is_one_line,
 );

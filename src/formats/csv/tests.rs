@@ -29,7 +29,12 @@ fn read_with(text: impl Into<Vec<u8>>, options: &SourceOptions) -> Result<Seen, 
                 });
                 seen.push(Ok((record.line, fields.collect())));
             }
-            Err(e) => seen.push(Err((e.line, e.column, e.code))),
+            Err(e) => {
+                seen.push(Err((e.line, e.column, e.code)));
+                if !e.recoverable {
+                    return Ok(seen);
+                }
+            }
         }
     }
 }

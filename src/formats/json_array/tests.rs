@@ -27,7 +27,13 @@ fn each(text: &[u8], format: SourceFormat, limits: Limits) -> Vec<Result<Row, Re
                 });
                 seen.push(Ok(((record.line, record.column), fields.collect())));
             }
-            Err(e) => seen.push(Err(*e)),
+            Err(e) => {
+                let last = !e.recoverable;
+                seen.push(Err(*e));
+                if last {
+                    return seen;
+                }
+            }
         }
     }
 }

@@ -25,7 +25,12 @@ fn read_with(text: &str, limits: Limits) -> Seen {
                 });
                 seen.push(Ok((record.line, fields.collect())));
             }
-            Err(e) => seen.push(Err((e.line, e.column, e.code))),
+            Err(e) => {
+                seen.push(Err((e.line, e.column, e.code)));
+                if !e.recoverable {
+                    return seen;
+                }
+            }
         }
     }
 }

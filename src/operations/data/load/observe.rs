@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::error::LoadError;
 use super::plan;
+use super::reading::broken_record;
+use super::rejects::Rejected;
 use super::request::{Input, Mode, Request};
 use super::sources::{self, Matched, Opening, wanted_rules};
 use crate::backends::catalog::SourceMark;
@@ -193,7 +195,8 @@ impl Looking<'_> {
         Ok(self.database.table_mark(&self.tenant.namespace, table).await?)
     }
 
-    /// How many rows have a key that the source does not hold.
+    /// How many rows have a key that the source does not hold. A record that cannot be used is an error: its row would
+    /// count as missing.
     async fn missing(&self, one: &Matched, table: &Table, rows: u64) -> Result<u64, LoadError> {
         let (mut source, mut shaper) = self.opening().open(one, 0).await?;
         shaper.mark_gaps();
@@ -202,8 +205,13 @@ impl Looking<'_> {
         let mut record = crate::formats::Record::default();
         let (mut row, mut keys, mut held) = (Row::new(), Vec::new(), 0_u64);
         loop {
-            let more = matches!(source.reader.next(&mut record), Ok(true));
-            if more && shaper.shape(source.reader.fields(), &record, &mut row).is_ok() {
+            let read = source.reader.next(&mut record);
+            let more = read.map_err(|error| broken_record(&one.input.name, error))?;
+            if more {
+                let fields = source.reader.fields();
+                shaper.shape(fields, &record, &mut row).map_err(|faults| {
+                    Rejected::of_record((&one.input.name, source.format), &record, fields, faults).into_error()
+                })?;
                 keys.push(places.iter().filter_map(|p| row.get(*p).cloned()).collect::<Row>());
             }
             if keys.len() >= 5000 || (!more && !keys.is_empty()) {

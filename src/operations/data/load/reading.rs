@@ -112,12 +112,13 @@ impl Reading {
         if error.recoverable && self.on_error == OnError::Reject {
             return self.bad(Rejected::of_broken(self.origin(), &error), totals, rejects);
         }
-        let help = if error.recoverable {
-            format!("{}; or load the other records with --on-error reject", error.help)
-        } else {
-            error.help.clone()
-        };
-        Err(LoadError::BrokenRecord { source_name: self.name.clone(), error: Box::new(error), help })
+        let mut told = broken_record(&self.name, Box::new(error));
+        if let LoadError::BrokenRecord { error, help, .. } = &mut told
+            && error.recoverable
+        {
+            help.push_str("; or load the other records with --on-error reject");
+        }
+        Err(told)
     }
 
     fn origin(&self) -> (&str, SourceFormat) {
@@ -157,6 +158,11 @@ impl Reading {
         let parcel = Parcel { batch: batch.take(position), progress };
         out.blocking_send(parcel).is_ok()
     }
+}
+
+/// A record that cannot be read, as the error that ends the load.
+pub fn broken_record(source_name: &str, error: Box<RecordError>) -> LoadError {
+    LoadError::BrokenRecord { source_name: source_name.to_owned(), help: error.help.clone(), error }
 }
 
 /// Rows on their way into one batch.

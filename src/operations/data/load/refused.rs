@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::LoadError;
+use super::reading::broken_record;
 use super::rejects::{Rejected, RejectsFile};
 use super::shaper::Fault;
 use crate::backends::database::load::{Refused, RefusedReason};
@@ -55,10 +56,7 @@ fn visit(place: Place<'_>, refused: &[Refused], visit: &mut Visit<'_>) -> Result
             Ok(true) => {}
             // Records that cannot be read were listed when they were met first.
             Err(error) if error.recoverable => continue,
-            Err(error) => {
-                let (source_name, help) = (place.name.to_owned(), error.help.clone());
-                return Err(LoadError::BrokenRecord { source_name, error, help });
-            }
+            Err(error) => return Err(broken_record(place.name, error)),
             // The first pass went further than this.
             Ok(false) => return Err(LoadError::SourceChanged { name: place.name.to_owned() }),
         }

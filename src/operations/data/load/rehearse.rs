@@ -8,6 +8,7 @@ use super::candidates::{Candidate, close_gaps, digest, exists, is_newer, pick, p
 use super::error::LoadError;
 use super::observe::{Seen, SeenTable};
 use super::pending::{Ledger, Pending, Taken, Tally, Wanted};
+use super::reading::broken_record;
 use super::request::{Mode, Request};
 use super::shaper::Fault;
 use super::sources::{Matched, Opening, wanted_rules};
@@ -118,14 +119,12 @@ impl Rehearsal<'_> {
                         Err(faults) => self.faults(record.line, &faults),
                     }
                 }
+                Err(error) if !error.recoverable => return Err(broken_record(&self.table.source.name, error)),
                 Err(error) => {
                     self.tally.totals.read += 1;
                     let fault =
                         Fault { column: None, field: None, code: error.code.to_owned(), reason: error.reason.clone() };
                     self.tally.fault(&self.at(error.line), &fault);
-                    if !error.recoverable {
-                        break;
-                    }
                 }
             }
             if waiting.len() >= LOOKED_UP {

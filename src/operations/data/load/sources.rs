@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::error::LoadError;
 use super::lookups::Lookups;
+use super::reading::broken_record;
 use super::request::{Input, Mode, Request};
 use super::sealed::Sealer;
 use super::shaper::{Mapper, Shaper};
@@ -246,7 +247,7 @@ impl Opening<'_> {
         let mut record = crate::formats::Record::default();
         while let Err(error) = ahead.reader.next(&mut record) {
             if !error.recoverable {
-                break;
+                return Err(broken_record(&matched.input.name, error));
             }
         }
         Ok(ahead.reader.fields().to_vec())

@@ -49,12 +49,16 @@ pub async fn from_database(
     let columns = reader.query_columns(&query).await?;
     let names: Vec<String> = columns.into_iter().map(|(name, _)| name).collect();
     let (sender, receiver) = tokio::sync::mpsc::channel(2);
-    let (folder, name) = (folder.to_owned(), name.to_owned());
+    let (below, name) = (folder.to_owned(), name.to_owned());
     let writing = tokio::task::spawn_blocking(move || {
-        from_stream(&folder, &name, SourceFormat::Csv, CsvOfRows::new(&names, receiver))
+        from_stream(&below, &name, SourceFormat::Csv, CsvOfRows::new(&names, receiver))
     });
     let read = reader.query(&query, sender).await;
     let written = writing.await.map_err(|error| LoadError::Bug { message: error.to_string() })?;
+    if let (Err(_), Ok(input)) = (&read, &written) {
+        // To the writer a query that fails looks like one that ends.
+        remove(folder, input);
+    }
     read?;
     written
 }
