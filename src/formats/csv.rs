@@ -265,7 +265,7 @@ impl CsvReader {
     /// Where the record being read begins.
     fn place(&self) -> Place {
         let ordinal = self.ordinal.saturating_sub(1);
-        Place { line: self.line, column: 1, offset: self.feed.offset, ordinal }
+        Place { line: self.line, column: 1, offset: self.feed.offset, ordinal, returns: true }
     }
 
     fn error(&self, trouble: &Trouble, bytes: usize) -> RecordError {

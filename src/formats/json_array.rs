@@ -1,13 +1,13 @@
 //! One array of objects, element by element: never more than one of them in memory.
 
-use memchr::memchr2;
-
 use super::feed::{Feed, More};
 use super::json;
+use super::json_border::{Border, Found};
 use super::names::Names;
 use super::record::{Place, Record, RecordReader};
 use super::trouble::{self, Trouble};
 use super::{RecordError, SourceError};
+use crate::model::json_text;
 
 /// Reads a JSON array.
 pub(super) struct ArrayReader {
@@ -121,12 +121,12 @@ impl ArrayReader {
     /// Finds the end of the element at hand; its length, or the error of one that is too long
     /// and was passed over.
     fn delimit(&mut self) -> Result<usize, Box<RecordError>> {
-        let mut nest = Nest::default();
+        let mut border = Border::default();
         let mut seen = 0;
         let mut too_long: Option<RecordError> = None;
         loop {
             let fresh = self.feed.bytes().get(seen..).unwrap_or_default();
-            match nest.scan(fresh) {
+            match border.scan(fresh) {
                 Found::End(at) => match too_long {
                     None if seen + at > self.feed.limits.record => {
                         let error = self.too_long();
@@ -139,13 +139,7 @@ impl ArrayReader {
                         return Err(error.into());
                     }
                 },
-                Found::Mismatch(at) => {
-                    let trouble = Trouble { at: seen + at, ..expected("the bracket that closes the last open one") };
-                    let shown = self.feed.bytes().get(..seen + at + 1).unwrap_or_default();
-                    let mut error = too_long.unwrap_or_else(|| trouble.at(shown, self.place));
-                    error.recoverable = false;
-                    return Err(error.into());
-                }
+                Found::Torn(at) => return Err(too_long.unwrap_or_else(|| self.torn(seen + at)).last().into()),
                 Found::Open => seen += fresh.len(),
             }
             if too_long.is_some() {
@@ -169,6 +163,18 @@ impl ArrayReader {
                 Err(e) => return Err(trouble::unreadable(&e, self.place).into()),
             }
         }
+    }
+
+    /// An element whose brackets and quotes do not fit: this byte of it at the latest.
+    fn torn(&self, at: usize) -> RecordError {
+        let shown = self.feed.bytes().get(..=at).unwrap_or(self.feed.bytes());
+        let limits = &self.feed.limits;
+        let trouble = match std::str::from_utf8(shown).map(|text| json_text::check(text, limits.depth)) {
+            Ok(Err(fault)) => json::trouble(fault, limits),
+            Ok(Ok(_)) => expected("a comma or ']' after the element"),
+            Err(e) => Trouble::utf8(e.valid_up_to()),
+        };
+        trouble.at(shown, self.place)
     }
 
     fn too_long(&self) -> RecordError {
@@ -228,86 +234,6 @@ fn expected(what: &str) -> Trouble {
 
 fn cut_off() -> Trouble {
     Trouble::new(0, "invalid_json", "the array is not closed: the source is cut off", "get the whole file again")
-}
-
-/// Follows brackets and strings to the end of one value.
-#[derive(Debug, Default)]
-struct Nest {
-    depth: u64,
-    /// One bit a level, the lowest for the innermost: set for an object. Levels beyond 128 are
-    /// only counted; a record so deep is refused anyway.
-    objects: u128,
-    string: bool,
-    escaped: bool,
-    bare: bool,
-}
-
-/// How far the scan came.
-enum Found {
-    /// The value ends before this byte.
-    End(usize),
-    /// This bracket closes another kind.
-    Mismatch(usize),
-    /// The value goes on beyond these bytes.
-    Open,
-}
-
-impl Nest {
-    fn scan(&mut self, bytes: &[u8]) -> Found {
-        let mut at = 0;
-        while let Some(byte) = bytes.get(at) {
-            if self.string {
-                match self.in_string(bytes, at) {
-                    Some(next) => at = next,
-                    None => return Found::Open,
-                }
-                if !self.string && self.depth == 0 {
-                    return Found::End(at);
-                }
-                continue;
-            }
-            match byte {
-                b'"' if !self.bare => self.string = true,
-                b'{' | b'[' if !self.bare => {
-                    if self.depth < 128 {
-                        self.objects = self.objects << 1 | u128::from(*byte == b'{');
-                    }
-                    self.depth += 1;
-                }
-                b'}' | b']' if self.depth > 0 => {
-                    if self.depth <= 128 {
-                        if (self.objects & 1 == 1) != (*byte == b'}') {
-                            return Found::Mismatch(at);
-                        }
-                        self.objects >>= 1;
-                    }
-                    self.depth -= 1;
-                    if self.depth == 0 {
-                        return Found::End(at + 1);
-                    }
-                }
-                b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r' if self.depth == 0 => return Found::End(at),
-                _ => self.bare |= self.depth == 0,
-            }
-            at += 1;
-        }
-        Found::Open
-    }
-
-    /// Inside a string: the place after the next byte that matters.
-    fn in_string(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        if self.escaped {
-            self.escaped = false;
-            return Some(at + 1);
-        }
-        let next = at + memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes.get(next) == Some(&b'\\') {
-            self.escaped = true;
-        } else {
-            self.string = false;
-        }
-        Some(next + 1)
-    }
 }
 
 #[cfg(test)]

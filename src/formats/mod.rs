@@ -27,6 +27,7 @@ mod error;
 mod feed;
 mod json;
 mod json_array;
+mod json_border;
 mod names;
 mod ndjson;
 mod record;
@@ -37,6 +38,8 @@ mod tsv;
 mod write;
 mod yaml;
 
+#[cfg(test)]
+mod damage_tests;
 #[cfg(test)]
 mod hostile_tests;
 

@@ -57,6 +57,8 @@ pub struct Record {
     pub offset: u64,
     /// Records before it, broken ones included.
     pub ordinal: u64,
+    /// Whether a lone carriage return in it ends a line.
+    pub(super) returns: bool,
 }
 
 /// Where a record begins.
@@ -66,15 +68,17 @@ pub(super) struct Place {
     pub(super) column: u64,
     pub(super) offset: u64,
     pub(super) ordinal: u64,
+    /// Whether a lone carriage return ends a line, as it does in a field of CSV.
+    pub(super) returns: bool,
 }
 
 impl Place {
     /// The first byte of a source.
-    pub(super) const BEGIN: Self = Self { line: 1, column: 1, offset: 0, ordinal: 0 };
+    pub(super) const BEGIN: Self = Self { line: 1, column: 1, offset: 0, ordinal: 0, returns: false };
 
     /// Line and column after these bytes of the record.
     pub(super) fn after(self, bytes: &[u8]) -> (u64, u64) {
-        let (lines, column) = line_and_column(bytes);
+        let (lines, column) = line_and_column(bytes, self.returns);
         (self.line + lines, if lines == 0 { self.column + column - 1 } else { column })
     }
 }
@@ -123,7 +127,8 @@ impl Record {
 
     /// Where the record begins.
     pub(super) fn place(&self) -> Place {
-        Place { line: self.line, column: self.column, offset: self.offset, ordinal: self.ordinal }
+        let Self { line, column, offset, ordinal, returns, .. } = *self;
+        Place { line, column, offset, ordinal, returns }
     }
 
     /// Empties the record for the next one.
@@ -132,7 +137,7 @@ impl Record {
         self.side.clear();
         self.fields.clear();
         (self.line, self.column) = (place.line, place.column);
-        (self.offset, self.ordinal) = (place.offset, place.ordinal);
+        (self.offset, self.ordinal, self.returns) = (place.offset, place.ordinal, place.returns);
     }
 }
 
@@ -142,12 +147,12 @@ impl Fields for Record {
     }
 }
 
-/// Lines ended by these bytes (LF, CRLF or lone CR), and where the last of them begins.
-pub(super) fn place_of(bytes: &[u8]) -> (u64, usize) {
+/// Lines ended by these bytes (LF, CRLF, and lone CR where it counts), and where the last of them begins.
+pub(super) fn place_of(bytes: &[u8], returns: bool) -> (u64, usize) {
     let mut lines = 0;
     let mut last = 0;
     for at in memchr::memchr2_iter(b'\n', b'\r', bytes) {
-        if bytes.get(at) == Some(&b'\r') && bytes.get(at + 1) == Some(&b'\n') {
+        if bytes.get(at) == Some(&b'\r') && (!returns || bytes.get(at + 1) == Some(&b'\n')) {
             continue;
         }
         lines += 1;
@@ -158,8 +163,8 @@ pub(super) fn place_of(bytes: &[u8]) -> (u64, usize) {
 
 /// Lines ended by these bytes, and the column after them, from one: in characters where the last
 /// line is text, else in bytes.
-pub(super) fn line_and_column(bytes: &[u8]) -> (u64, u64) {
-    let (lines, last) = place_of(bytes);
+pub(super) fn line_and_column(bytes: &[u8], returns: bool) -> (u64, u64) {
+    let (lines, last) = place_of(bytes, returns);
     let rest = bytes.get(last..).unwrap_or_default();
     let before = std::str::from_utf8(rest).map_or(rest.len(), |text| text.chars().count());
     (lines, before as u64 + 1)

@@ -5,7 +5,7 @@ use std::io;
 
 use super::decompress::Fault;
 use super::error::{RAW_LIMIT, excerpt};
-use super::feed::{Feed, More};
+use super::feed::Feed;
 use super::record::{Place, Record};
 use super::{Limits, RecordError, SourceError};
 use crate::model::Raw;
@@ -105,20 +105,6 @@ pub(super) fn skip_mark(feed: &mut Feed) -> Result<(), Box<RecordError>> {
         _ => {}
     }
     Ok(())
-}
-
-/// Leaves everything behind up to and with this byte; whether it was found.
-pub(super) fn skip_past(feed: &mut Feed, ending: u8) -> io::Result<bool> {
-    loop {
-        if let Some(at) = memchr::memchr(ending, feed.bytes()) {
-            feed.consume(at + 1);
-            return Ok(true);
-        }
-        feed.consume(feed.bytes().len());
-        if feed.more()? != More::Bytes {
-            return Ok(false);
-        }
-    }
 }
 
 /// A source whose beginning cannot be used.

@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr_iter};
 
-use super::feed::{Feed, Line};
+use super::feed::{Feed, Line, More};
 use super::record::{Kind, Place, Record, RecordReader, Span, narrow};
 use super::trouble::{self, Trouble};
 use super::{CsvOptions, RecordError, SourceError};
@@ -40,7 +40,7 @@ impl TsvReader {
     }
 
     fn place(&self) -> Place {
-        Place { line: self.line, column: 1, offset: self.feed.offset, ordinal: self.ordinal }
+        Place { line: self.line, column: 1, offset: self.feed.offset, ordinal: self.ordinal, returns: false }
     }
 
     fn read(&mut self, record: &mut Record) -> Result<bool, Box<RecordError>> {
@@ -54,6 +54,9 @@ impl TsvReader {
             let blank = bytes == 0 && self.names.len() != 1;
             let place = self.place();
             let raw = self.feed.bytes().get(..bytes).unwrap_or_default();
+            if ends_escaped(raw) {
+                return Err(escaped_end(bytes - 1).at(raw, place).last().into());
+            }
             let error = if blank {
                 None
             } else {
@@ -75,14 +78,40 @@ impl TsvReader {
     fn too_long(&mut self) -> RecordError {
         let limit = self.feed.limits.record;
         let raw = self.feed.bytes().get(..limit).unwrap_or(self.feed.bytes());
-        let mut error = Trouble::too_long(limit).at(raw, self.place());
+        let error = Trouble::too_long(limit).at(raw, self.place());
         self.ordinal += 1;
-        match trouble::skip_past(&mut self.feed, b'\n') {
-            Ok(found) => self.line += u64::from(found),
-            Err(_) => error.recoverable = false,
+        loop {
+            let bytes = self.feed.bytes();
+            if let Some(end) = memchr(b'\n', bytes) {
+                let line = bytes.get(..end).unwrap_or_default();
+                let escaped = line.strip_suffix(b"\r").unwrap_or(line).ends_with(b"\\");
+                self.feed.consume(end + 1);
+                self.line += 1;
+                return if escaped { error.last() } else { error };
+            }
+            // What stands before the line end is kept until the end is found.
+            self.feed.consume(bytes.len().saturating_sub(2));
+            match self.feed.more() {
+                Ok(More::Bytes) => {}
+                Ok(_) => return error,
+                Err(_) => return error.last(),
+            }
         }
-        error
     }
+}
+
+/// Whether a backslash escapes the line end, so that in PostgreSQL's text the field would go on in the next line.
+fn ends_escaped(line: &[u8]) -> bool {
+    line.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+fn escaped_end(at: usize) -> Trouble {
+    Trouble::new(
+        at,
+        "bad_escape",
+        "a backslash stands before the line end, so the next line may be a part of this field",
+        "write a backslash as \\\\ and a line end as \\n",
+    )
 }
 
 impl RecordReader for TsvReader {
@@ -164,4 +193,53 @@ fn unescape(field: &str, into: &mut String) -> Result<(), usize> {
     }
     into.push_str(rest);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::{Limits, Source, SourceFormat, SourceOptions};
+    use crate::model::Raw;
+
+    fn read(text: &str, limits: Limits) -> Vec<Result<String, (u64, &'static str, bool)>> {
+        let options = SourceOptions { format: Some(SourceFormat::Tsv), limits, ..SourceOptions::default() };
+        let input = std::io::Cursor::new(text.to_owned().into_bytes());
+        let mut source = Source::from_read("-", Box::new(input), &options).unwrap();
+        let mut record = Record::default();
+        let mut seen = Vec::new();
+        loop {
+            match source.reader.next(&mut record) {
+                Ok(false) => return seen,
+                Ok(true) => seen.push(Ok(match record.get(1) {
+                    Raw::Text(text) => text.to_owned(),
+                    other => format!("{other:?}"),
+                })),
+                Err(e) => {
+                    seen.push(Err((e.line, e.code, e.recoverable)));
+                    if !e.recoverable {
+                        return seen;
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_end_that_is_escaped_ends_the_reading() {
+        let all = Limits::default();
+        let ok = |text: &str| Ok(text.to_owned());
+        assert_eq!(read("id\ta\n1\tx\\\\\n2\ty\\\\\r\n", all), [ok("x\\"), ok("y\\")]);
+        for end in ["\n", "\r\n"] {
+            let text = format!("id\ta\n1\tx\\{end}2\tinjected{end}");
+            assert_eq!(read(&text, all), [Err((2, "bad_escape", false))], "{end:?}");
+            // Nor is it the place where a record that is broken already ends.
+            let text = format!("id\ta\n1\t\\q\\{end}2\tinjected{end}");
+            assert_eq!(read(&text, all), [Err((2, "bad_escape", false))], "{end:?}");
+            let short = Limits { record: 1 << 12, ..all };
+            let text = format!("id\ta\n1\t{}\\{end}2\tinjected{end}", "x".repeat(3 << 20));
+            assert_eq!(read(&text, short), [Err((2, "too_long", false))], "{end:?}");
+        }
+        assert_eq!(read("id\ta\n1\t\\q\n2\tx\n", all), [Err((2, "bad_escape", true)), ok("x")]);
+        assert_eq!(read("id\ta\n1\tx\\", all), [Err((2, "bad_escape", false))]);
+    }
 }

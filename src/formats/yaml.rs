@@ -66,7 +66,7 @@ impl YamlReader {
     }
 
     fn place(&self) -> Place {
-        Place { line: self.line, column: 1, offset: self.feed.offset, ordinal: self.ordinal }
+        Place { line: self.line, column: 1, offset: self.feed.offset, ordinal: self.ordinal, returns: false }
     }
 
     fn advance(&mut self, count: usize) {
@@ -145,32 +145,30 @@ impl YamlReader {
         }
     }
 
-    /// Passes over a record beyond the limit, in constant memory.
+    /// Passes over a record beyond the limit, in constant memory. Where a quote stands in it, its end is not certain.
     fn too_long(&mut self) -> RecordError {
         let limit = self.feed.limits.record;
         let raw = self.feed.bytes().get(..limit).unwrap_or(self.feed.bytes());
-        let mut error = Trouble::too_long(limit).at(raw, self.place());
-        let mut first = true;
+        let error = Trouble::too_long(limit).at(raw, self.place());
+        let item = mark(raw) == Mark::Item;
+        let (mut first, mut begins, mut quoted) = (true, true, false);
         loop {
-            match self.line_from(0) {
+            let (end, whole) = match self.line_from(0) {
                 Ok(Reach::At(0)) => break,
-                Ok(Reach::At(end)) if first || !matches!(self.mark_of(0, end), Mark::Item | Mark::Border) => {
-                    self.advance(end);
-                }
-                Ok(Reach::At(_)) => break,
-                Ok(Reach::TooLong) => match trouble::skip_past(&mut self.feed, b'\n') {
-                    Ok(found) => self.line += u64::from(found),
-                    Err(_) => error.recoverable = false,
-                },
-                Err(_) => error.recoverable = false,
-            }
-            first = false;
-            if !error.recoverable {
+                Ok(Reach::At(end)) => (end, true),
+                Ok(Reach::TooLong) => (self.feed.bytes().len(), false),
+                Err(_) => return error.last(),
+            };
+            let mark = self.mark_of(0, end);
+            if begins && !first && (mark == Mark::Border || item && mark == Mark::Item) {
                 break;
             }
+            quoted |= memchr::memchr2(b'"', b'\'', self.feed.bytes().get(..end).unwrap_or_default()).is_some();
+            self.advance(end);
+            (first, begins) = (false, whole);
         }
         self.ordinal += 1;
-        error
+        if quoted { error.last() } else { error }
     }
 
     fn stop<T>(&self, error: &std::io::Error) -> Result<T, Box<RecordError>> {
@@ -184,22 +182,12 @@ impl RecordReader for YamlReader {
     }
 
     fn next(&mut self, record: &mut Record) -> Result<bool, Box<RecordError>> {
-        match self.seek() {
-            Ok(Ok(true)) => {}
+        let misplaced = match self.seek() {
+            Ok(Ok(true)) => None,
             Ok(Ok(false)) => return Ok(false),
-            Ok(Err(trouble)) => {
-                let reach = match self.line_from(0) {
-                    Ok(reach) => reach,
-                    Err(e) => return self.stop(&e),
-                };
-                let end = if let Reach::At(end) = reach { end } else { self.feed.bytes().len() };
-                let error = trouble.at(self.feed.bytes().get(..end).unwrap_or_default(), self.place());
-                self.advance(end);
-                self.ordinal += 1;
-                return Err(error.into());
-            }
+            Ok(Err(trouble)) => Some(trouble),
             Err(e) => return self.stop(&e),
-        }
+        };
         let length = match self.delimit() {
             Ok(Reach::At(length)) => length,
             Ok(Reach::TooLong) => return Err(self.too_long().into()),
@@ -207,14 +195,18 @@ impl RecordReader for YamlReader {
         };
         let (place, limits) = (self.place(), self.feed.limits);
         let raw = self.feed.bytes().get(..length).unwrap_or_default();
-        let read = match std::str::from_utf8(raw) {
-            Ok(text) => {
+        let read = match (misplaced, std::str::from_utf8(raw)) {
+            (Some(trouble), _) => Err(trouble),
+            (None, Ok(text)) => {
                 record.reset(place);
                 item::read(text, record, &mut self.names, &limits)
             }
-            Err(e) => Err(Trouble::utf8(e.valid_up_to())),
+            (None, Err(e)) => Err(Trouble::utf8(e.valid_up_to())),
         };
-        let error = read.err().map(|trouble| trouble.at(raw, place));
+        let error = read.err().map(|trouble| {
+            let error = trouble.at(raw, place);
+            if item::ends_surely(raw, &limits) { error } else { error.last() }
+        });
         self.advance(length);
         self.ordinal += 1;
         error.map_or(Ok(true), |error| Err(error.into()))

@@ -152,5 +152,5 @@ fn quoted(bytes: &[u8], ended: bool, found: &mut Found, lines: &mut u64) -> Resu
 
 /// Line ends inside a quoted field: LF, CRLF and lone CR.
 fn line_ends(bytes: &[u8]) -> u64 {
-    place_of(bytes).0
+    place_of(bytes, true).0
 }

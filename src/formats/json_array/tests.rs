@@ -74,12 +74,12 @@ fn elements_keep_their_text_and_their_place() {
 
 #[test]
 fn a_broken_element_does_not_hide_the_next() {
-    let text = "[{\"a\":1,\"a\":2},\n{\"a\" 1},\n7,\n\"x\",\n{\"a\":01},\n{\"a\":\"\\u0000\"},\n{\"a\":\"\\ud800\"},\n{\"a\":2}]";
+    let text = "[{\"a\":1,\"a\":2},\n{\"a\",1},\n7,\n\"x\",\n{\"a\":01},\n{\"a\":\"\\u0000\"},\n{\"a\":\"\\ud800\"},\n{\"a\":2}]";
     assert_eq!(
         array(text),
         [
             Err((1, 9, "duplicate_key")),
-            Err((2, 6, "invalid_json")),
+            Err((2, 5, "invalid_json")),
             Err((3, 1, "not_an_object")),
             Err((4, 1, "not_an_object")),
             Err((5, 6, "invalid_json")),
@@ -109,6 +109,53 @@ fn a_broken_array_ends_the_reading() {
         assert_eq!((error.line, error.column, error.code), (line, column, code), "{text}");
         assert!(!error.recoverable, "{text}");
     }
+}
+
+#[test]
+fn an_element_inside_a_text_is_never_a_record() {
+    for text in [
+        "[{\"a\":\"say \"hi\"\"},\n{\"a\":2}]",
+        "[{\"a\":\"x},\n{\"a\":\"injected\"},\n{\"a\":\"y\"}]",
+        "[{\"a\":\"C:\\\"},\n{\"a\":\"injected\"}]",
+        "[{'a':'},{\"a\":1},{'}]",
+        "[{\"a\":1 /* },{\"a\":2},{ */}]",
+        "[x\",{\"a\":2},\"]",
+    ] {
+        let seen = each(text.as_bytes(), SourceFormat::JsonArray, Limits::default());
+        let error = seen.last().unwrap().as_ref().unwrap_err();
+        assert_eq!((seen.len(), error.recoverable), (1, false), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_line_inside_a_value_is_never_a_record() {
+    let text = "{\"a\":1,\"b\":[\n\n  {\"a\":2},\n  {\"a\":\"]}\"}\n]}\n{\"a\":3}\n[\n{\"a\":4}\n]";
+    let inner = |line| Err((line, 1, "invalid_json"));
+    assert_eq!(
+        lines(text),
+        [
+            Err((1, 13, "invalid_json")),
+            Err((3, 10, "invalid_json")),
+            inner(4),
+            inner(5),
+            row(6, 1, &["a=3"]),
+            Err((7, 1, "invalid_json")),
+            inner(8),
+            inner(9),
+        ]
+    );
+    // A value that was merely cut off takes nothing along.
+    for cut in ["{\"a\":[", "{\"a\":{\"b\":1", "{\"a\":\"x", "[", "{\"a\":", "{\"a\":\"x\n{\"b\":["] {
+        let seen = lines(format!("{cut}\n{{\"a\":1}}\n{{\"a\":2}}\n{{\"a\":3}}\n"));
+        let good: Vec<_> = seen.into_iter().flatten().map(|(_, fields)| fields[0].clone()).collect();
+        assert_eq!(good, ["a=1", "a=2", "a=3"], "{cut}");
+    }
+    let seen = each(b"[\n{\"a\":1}\n", SourceFormat::Ndjson, Limits::default());
+    assert!(matches!(&seen[..], [Err(_), Err(last)] if !last.recoverable && last.line == 2), "{seen:?}");
+    let limits = Limits { record: 1 << 12, ..Limits::default() };
+    let long = format!("{{\"b\":[\n\"{}\",\n{{\"a\":1}}\n]}}\n{{\"a\":2}}\n", "x".repeat(3 << 20));
+    let seen = each(long.as_bytes(), SourceFormat::Ndjson, limits);
+    assert!(matches!(&seen[..], [Err(_), Err(_), Err(_), Err(_), Ok(((5, 1), _))]), "{seen:?}");
 }
 
 #[test]

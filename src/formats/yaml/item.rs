@@ -59,6 +59,21 @@ pub(super) fn read(text: &str, record: &mut Record, names: &mut Names, limits: &
     nodes.end()
 }
 
+/// Whether a broken record ends where its lines end: a quote that may be open there would take the lines behind it
+/// along.
+pub(super) fn ends_surely(bytes: &[u8], limits: &Limits) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let mut parser = Parser::new_from_str_with_options(&text, options(limits));
+    while let Some(event) = parser.next_event() {
+        if let Err(error) = event {
+            // Behind this place nothing tells which quotes open a text and which close one.
+            let unread = text.as_bytes().get(offset(error.marker())..).unwrap_or(text.as_bytes());
+            return memchr::memchr2(b'"', b'\'', unread).is_none();
+        }
+    }
+    true
+}
+
 /// The field that a value makes. Its text always goes to the side text, since YAML folds lines
 /// and unescapes.
 fn field(nodes: &mut Nodes<'_>, value: Event<'_>, at: usize, side: &mut String) -> Result<Span, Trouble> {
@@ -107,12 +122,16 @@ struct Nodes<'a> {
     limits: &'a Limits,
 }
 
+fn options(limits: &Limits) -> Options {
+    let mut options = Options::default();
+    options.flow_nesting_limit = limits.depth + 2;
+    options.block_nesting_limit = limits.depth + 2;
+    options
+}
+
 impl<'a> Nodes<'a> {
     fn new(text: &'a str, limits: &'a Limits) -> Self {
-        let mut options = Options::default();
-        options.flow_nesting_limit = limits.depth + 2;
-        options.block_nesting_limit = limits.depth + 2;
-        Self { parser: Parser::new_from_str_with_options(text, options), limits }
+        Self { parser: Parser::new_from_str_with_options(text, options(limits)), limits }
     }
 
     fn next(&mut self) -> Result<(Event<'a>, usize), Trouble> {

@@ -99,6 +99,33 @@ fn a_broken_record_names_its_place_and_the_next_one_is_read() {
 }
 
 #[test]
+fn an_item_inside_a_text_or_a_broken_document_is_never_a_record() {
+    let injected = "- id: 666\n";
+    for (before, line) in [
+        ("- id: 1\n  t: \"x\n", 2),
+        ("- id: 1\n  t: 'x\n", 2),
+        ("- id: 1\n  id: 2\n  t: \"x\n", 2),
+        ("- id: 1\n  s: a: b\n  t: \"x\n", 2),
+    ] {
+        let seen = read(&format!("{before}{injected}bye\"\n{injected}"));
+        assert!(matches!(seen[..], [Err((found, _, _))] if found == line), "{before}: {seen:?}");
+    }
+    // A document that begins on the line of its border is left out whole.
+    let text = "--- id: 1\nname: x\n- id: 2\n---\nid: 3\n";
+    assert_eq!(read(text), [Err((1, 4, "invalid_yaml")), row(5, &["id=3"])]);
+    let text = "- id: 1\n  t: |\n    a\n    - id: 666\n  u: \"a\n   - id: 666\"\n";
+    assert_eq!(read(text), [row(1, &["id=1", "t='a\n- id: 666\n'", "u='a - id: 666'"])]);
+    // Items of a mapping that is too long are no records.
+    let limits = Limits { record: 1 << 12, ..Limits::default() };
+    for (text, last) in [("x", true), ("\"", false)] {
+        let long = format!("---\na: {text}{}\nb:\n- id: 1\n---\nid: 2\n", "x".repeat(2 << 20));
+        let seen = read_with(&long, limits);
+        assert_eq!(seen.first(), Some(&Err((2, 1, "too_long"))));
+        assert_eq!(seen.get(1), last.then(|| row(6, &["id=2"])).as_ref());
+    }
+}
+
+#[test]
 fn depth_and_length_are_bounded() {
     let deep = format!("- id: {}{}\n- id: 2\n", "[".repeat(10_000), "]".repeat(10_000));
     assert!(matches!(read(&deep)[..], [Err((1, _, _)), Ok((2, _))]));
