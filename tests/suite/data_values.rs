@@ -296,6 +296,41 @@ on_both_engines!(
     a_document_that_is_only_null_is_refused_in_json,
 );
 
+/// What other programs keep in a SQLite file names no zone, whatever the column is called.
+#[test]
+fn times_of_an_adopted_file_are_exported_as_they_are() {
+    let site = Site::sqlite();
+    init(&site, "acme");
+    let times = [
+        ("2026-03-29 02:30:00", "2026-03-29T02:30:00.000000"),
+        ("2026-03-29T02:30", "2026-03-29T02:30:00.000000"),
+        ("2026-03-29", "2026-03-29T00:00:00.000000"),
+        ("0044-03-15 12:00:00 BC", "0044-03-15T12:00:00.000000 BC"),
+        ("2026-03-29 02:30:00+02", "2026-03-29T00:30:00.000000Z"),
+        ("2026-03-29T02:30:00.5Z", "2026-03-29T02:30:00.500000Z"),
+        ("infinity", "infinity"),
+    ];
+    let rows: Vec<String> = times.iter().enumerate().map(|(id, (stored, _))| format!("({id}, '{stored}')")).collect();
+    site.query("acme", &format!("INSERT INTO all_types (id, ts) VALUES {}", rows.join(", ")));
+    for (format, end) in [("csv", ","), ("ndjson", "\"")] {
+        site.line(&format!("fixtool data export -t acme --output-dir out --format {format} --yes")).code(0);
+        let text = site.read(&format!("out/all_types.{format}"));
+        for ((_, written), line) in times.iter().zip(text.lines().skip(usize::from(format == "csv"))) {
+            assert!(line.contains(&format!("{written}{end}")), "{written} in {line}");
+        }
+    }
+    site.line("fixtool tenant init copy --pack odd --tier basic --yes").code(0);
+    site.line("fixtool data load out/all_types.csv -t copy --yes").code(1).says(&["line 2", "'ts'", "no time zone"]);
+    site.line("fixtool data load out/all_types.csv -t copy --time-zone UTC --yes").code(0);
+    assert_eq!(site.value("copy", "SELECT ts FROM all_types WHERE id = 0"), "2026-03-29T02:30:00.000000Z");
+    for odd in ["1774744200", "'yesterday'", "'2026-13-01 00:00:00'"] {
+        site.query("acme", &format!("INSERT INTO all_types (id, ts) VALUES (99, {odd})"));
+        let said = site.line("fixtool data export -t acme --output-dir out --overwrite --yes").code(1);
+        said.says(&["row 8", "\"ts\""]);
+        site.query("acme", "DELETE FROM all_types WHERE id = 99");
+    }
+}
+
 /// Columns of PostgreSQL that a model cannot say in full: their times keep no zone, their lists have bounds.
 #[test]
 fn columns_beyond_the_model_keep_what_they_hold_or_are_refused() {

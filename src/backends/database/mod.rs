@@ -140,7 +140,8 @@ pub trait Reader: Send + Sync {
     /// Values of `wanted` for each of these keys, in order; `None` where the key does not exist.
     async fn lookup(&self, question: &Lookup, keys: &[Row]) -> Result<Vec<Option<Value>>, DatabaseError>;
 
-    /// Streams rows in chunks; ends early, without error, when the receiver is dropped.
+    /// Streams rows in chunks; ends early, without error, when the receiver is dropped. A time in a SQLite file that
+    /// names no zone is a text, as no moment is known for it.
     async fn select(&self, what: &Select, out: mpsc::Sender<Vec<Row>>) -> Result<u64, DatabaseError>;
 
     /// The checkpoint of one step of one run.

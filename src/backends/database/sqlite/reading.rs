@@ -98,7 +98,7 @@ impl Reader for Sqlite {
     async fn select(&self, what: &Select, out: mpsc::Sender<Vec<Row>>) -> Result<u64, DatabaseError> {
         let mut reading = self.read(&what.namespace).await?;
         let sql = rows::statement(what);
-        let sent = rows::stream(&mut reading, &sql, (&what.columns, Odd::Refused), &out).await?;
+        let sent = rows::stream(&mut reading, &sql, (&what.columns, Odd::RefusedOrLocal), &out).await?;
         // Rows that are out cannot be called back: the whole must be asked for again.
         if reading.finish().await? { Ok(sent.unwrap_or_default()) } else { Err(disturbed()) }
     }

@@ -24,6 +24,8 @@ pub(super) enum Odd {
     Refused,
     /// It is handed on as text: the types were only guessed.
     AsText,
+    /// It is an error, and a time that names no zone is handed on as text: no moment is known for it.
+    RefusedOrLocal,
 }
 
 /// The statement behind a [`Select`].
@@ -73,10 +75,14 @@ pub(super) fn read(
         let stored = Stored::of(row, at)?;
         let class = stored.class();
         let text = if odd == Odd::AsText { stored.clone().plain() } else { None };
-        let value = stored.read_as(logical).or_else(|| text.map(Value::Text)).ok_or_else(|| {
-            let message = format!("the column {} holds {class} that is no {logical}", identifier(name));
-            DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Other, message)
-        })?;
+        let local = if odd == Odd::RefusedOrLocal { stored.local_time(logical) } else { None };
+        let value =
+            local.map(Value::Text).or_else(|| stored.read_as(logical)).or_else(|| text.map(Value::Text)).ok_or_else(
+                || {
+                    let message = format!("the column {} holds {class} that is no {logical}", identifier(name));
+                    DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Other, message)
+                },
+            )?;
         values.push(value);
     }
     Ok(values)

@@ -7,6 +7,7 @@ use sqlx::{Row as _, TypeInfo, ValueRef};
 use crate::backends::database::calendar::{parse_date, parse_timestamp};
 use crate::backends::database::load::copy_float;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
+use crate::model::calendar::push_local;
 use crate::model::literal::canonical_decimal;
 use crate::model::{Engine, LogicalType, Value};
 
@@ -73,6 +74,19 @@ impl Stored {
             (LogicalType::ListText, Self::Text(text)) => Value::List(serde_json::from_str(&text).ok()?),
             _ => return None,
         })
+    }
+
+    /// A time of a timestamp that names no zone, in the form in which such times are written.
+    pub(super) fn local_time(&self, logical: &LogicalType) -> Option<String> {
+        let (LogicalType::Timestamp, Self::Text(text)) = (logical, self) else { return None };
+        let micros = parse_timestamp(text).filter(|micros| !matches!(*micros, i64::MAX | i64::MIN))?;
+        let time = text.split_once(['T', ' ']).map_or("", |(_, time)| time);
+        if time.contains(['Z', '+', '-']) {
+            return None;
+        }
+        let mut local = String::new();
+        push_local(micros, &mut local);
+        Some(local)
     }
 
     /// As plain text, whatever it is; `None` for bytes and for NULL.

@@ -10,9 +10,9 @@ use super::error::ExportError;
 use crate::backends::database::{Reader, Select};
 use crate::engine::StepContext;
 use crate::formats::{Compression, RecordWriter, SourceFormat};
-use crate::model::calendar::push_local;
+use crate::model::calendar::{parse_local, push_local};
 use crate::model::mask::Masker;
-use crate::model::{Column, Namespace, Row, Table, Value};
+use crate::model::{Column, LogicalType, Namespace, Row, Table, Value};
 
 /// Chunks of rows between database and output.
 const CHUNKS_IN_FLIGHT: usize = 4;
@@ -49,7 +49,8 @@ impl Export {
         Cells {
             masker: self.masker.clone(),
             masks: columns.iter().map(|(_, column)| Masker::hides(column).then(|| (*column).clone())).collect(),
-            local: local.iter().filter_map(place).collect(),
+            times: columns.iter().map(|(_, column)| column.logical == LogicalType::Timestamp).collect(),
+            local: columns.iter().map(|(name, _)| local.contains(name)).collect(),
             key: self.definition.primary_key.iter().filter(public).filter_map(place).collect(),
             json: matches!(self.format, SourceFormat::JsonArray | SourceFormat::Ndjson),
         }
@@ -98,8 +99,10 @@ impl Export {
 struct Cells {
     masker: Option<Masker>,
     masks: Vec<Option<Column>>,
-    /// Places of columns that keep times without a zone.
-    local: Vec<usize>,
+    /// Which columns hold times.
+    times: Vec<bool>,
+    /// Which columns keep times without a zone.
+    local: Vec<bool>,
     /// Places of the primary key, without personal data.
     key: Vec<usize>,
     /// Whether the format is JSON's.
@@ -109,19 +112,22 @@ struct Cells {
 impl Cells {
     /// Masks, and makes values say what they are; otherwise the place of a value that the format cannot say.
     fn prepare(&self, row: &mut Row) -> Result<(), (usize, &'static str)> {
-        if let Some(masker) = &self.masker {
-            for (value, column) in row.iter_mut().zip(&self.masks) {
-                if let Some(column) = column {
-                    *value = masker.mask(value, column);
-                }
+        for (place, value) in row.iter_mut().enumerate() {
+            let is = |columns: &[bool]| columns.get(place).copied().unwrap_or_default();
+            // A text in place of a time is a time that names no zone.
+            let named_none = match value {
+                Value::Text(text) if is(&self.times) => parse_local(text).ok().flatten(),
+                _ => None,
+            };
+            if let Some(micros) = named_none {
+                *value = Value::Timestamp(micros);
             }
-        }
-        for place in &self.local {
-            if let Some(value) = row.get_mut(*place)
-                && let Value::Timestamp(micros) = *value
-            {
+            if let (Some(masker), Some(Some(column))) = (&self.masker, self.masks.get(place)) {
+                *value = masker.mask(value, column);
+            }
+            if let (Value::Timestamp(micros), true) = (&*value, is(&self.local) || named_none.is_some()) {
                 let mut text = String::new();
-                push_local(micros, &mut text);
+                push_local(*micros, &mut text);
                 *value = Value::Text(text);
             }
         }
