@@ -158,10 +158,15 @@ impl Read for FrameReader {
         }
         loop {
             let read = match &mut self.frame {
-                Frame::Gzip(decoder) => decoder.read(into)?,
-                Frame::Zstd(decoder) => decoder.read(into)?,
-                Frame::Between(_) | Frame::Broken => 0,
+                Frame::Gzip(decoder) => decoder.read(into),
+                Frame::Zstd(decoder) => decoder.read(into),
+                Frame::Between(_) | Frame::Broken => Ok(0),
             };
+            if read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
+                // A decoder tells damage once and then claims an end; the next frame must not follow it.
+                self.frame = Frame::Broken;
+            }
+            let read = read?;
             if read > 0 {
                 self.given += read as u64;
                 let allowed = FREE.max(self.used().saturating_mul(RATIO));
@@ -174,7 +179,7 @@ impl Read for FrameReader {
                 Frame::Gzip(decoder) => decoder.into_inner(),
                 Frame::Zstd(decoder) => decoder.finish(),
                 Frame::Between(input) => input,
-                Frame::Broken => return Err(io::Error::other("it is broken")),
+                Frame::Broken => return Err(io::Error::other("it is cut off or broken")),
             };
             if !self.next(input)? {
                 return Ok(0);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read as _, Write};
 use std::process::Command;
 
 use super::super::cut::Rows;
@@ -166,6 +166,38 @@ fn bombs_end_in_an_error() {
     assert!(fs::metadata(&path).unwrap().len() < 100_000);
     let error = Archive::open(&path).unwrap_err();
     assert!(matches!(error, SnapshotError::ArchiveEntry { .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_frame_is_told_each_time_and_nothing_follows_it() {
+    let here = tempfile::tempdir().unwrap();
+    let gzip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = |text: &[u8]| {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    for (format, mut first, second) in [
+        (ArchiveFormat::TarGz, gzip(b"first"), gzip(b"second")),
+        (ArchiveFormat::TarZst, zstd(b"first"), zstd(b"second")),
+    ] {
+        // In the checksum of the first.
+        let at = first.len() - if format == ArchiveFormat::TarGz { 8 } else { 1 };
+        first[at] ^= 1;
+        let path = here.path().join("damaged");
+        fs::write(&path, [first, second].concat()).unwrap();
+        let mut reader = frames::FrameReader::new(File::open(&path).unwrap(), format).unwrap();
+        let mut found = Vec::new();
+        for time in 0..3 {
+            assert!(reader.read_to_end(&mut found).is_err(), "{format:?}, time {time}");
+        }
+        assert!(!found.ends_with(b"second"), "{format:?}");
+    }
 }
 
 fn zip_with(entries: &[(&str, &[u8])], options: zip::write::SimpleFileOptions) -> Vec<u8> {
