@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks: a C compiler for the bundled SQLite,
 # PostgreSQL, Redis, the sqlite3 shell and PgBouncer, age and zstd, which read backups without fixtool,
-# and Python's venv for moto. Where all is present, apt is not touched.
+# and Python's venv for moto; Python and the sqlite3 shell also read what fixtool writes. Where all is present, apt is not touched.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./find.sh
