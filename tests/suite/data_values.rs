@@ -314,7 +314,7 @@ fn times_of_an_adopted_file_are_exported_as_they_are() {
     site.query("acme", &format!("INSERT INTO all_types (id, ts) VALUES {}", rows.join(", ")));
     for (format, end) in [("csv", ","), ("ndjson", "\"")] {
         site.line(&format!("fixtool data export -t acme --output-dir out --format {format} --yes")).code(0);
-        let text = site.read(&format!("out/all_types.{format}"));
+        let text = site.read(format!("out/all_types.{format}"));
         for ((_, written), line) in times.iter().zip(text.lines().skip(usize::from(format == "csv"))) {
             assert!(line.contains(&format!("{written}{end}")), "{written} in {line}");
         }

@@ -152,6 +152,20 @@ fn a_line_inside_a_broken_quote_is_never_a_row(site: &Site) {
     }
 }
 
+fn rejects_before_the_damage_stay_listed(site: &Site) {
+    tenant(site);
+    site.write("full.csv", format!("id,a,b,c\n{}", rows(1..=1)));
+    load(site, "full.csv", "ab", "").code(0);
+    site.write("hurt.csv", "id,a,b,c\n2,x,y,z\nbad,x,y,z\n3,x,y\n4,x,y,z\n5,\"x,y,z\n");
+    load(site, "hurt.csv", "ab", "--on-error reject --rejects bad --batch-size 1")
+        .code(1)
+        .says(&["hurt.csv", "line 6"]);
+    assert_eq!(site.query("acme", "SELECT id FROM ab ORDER BY id"), [["1"], ["2"], ["4"]]);
+    let entries = site.read("bad/ab.rejects.ndjson");
+    let lines: Vec<serde_json::Value> = entries.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().map(|entry| entry["line"].as_u64().unwrap()).collect::<Vec<_>>(), [3, 4]);
+}
+
 fn each_reject_of_a_pretty_document_is_one_line(site: &Site) {
     tenant(site);
     let document = |first: &str, second: &str| {
@@ -176,5 +190,6 @@ on_both_engines!(
     a_plan_over_a_damaged_source_is_an_error,
     a_query_that_fails_midway_loads_nothing_and_leaves_nothing,
     a_line_inside_a_broken_quote_is_never_a_row,
+    rejects_before_the_damage_stay_listed,
     each_reject_of_a_pretty_document_is_one_line,
 );

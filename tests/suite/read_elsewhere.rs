@@ -178,7 +178,7 @@ fn fill(site: &Site, rows: &[Value]) {
 fn export(site: &Site, format: &str) -> PathBuf {
     let line = format!("fixtool data export -t acme --data-types texts --output-dir out --format {format} --overwrite");
     site.line(&format!("{line} --yes")).code(0);
-    site.path(&format!("out/texts.{format}"))
+    site.path(format!("out/texts.{format}"))
 }
 
 fn what_is_written_is_read_by_everybody(site: &Site) {

@@ -164,11 +164,12 @@ impl Applying<'_> {
         }
         let totals = match totals {
             Ok(totals) => totals,
-            Err(error @ LoadError::TooManyErrors { .. }) => {
+            // What was rejected before stays listed: batches before it may be durable.
+            Err(error) => {
+                self.list(load, &flow, &mut rejects)?;
                 rejects.finish()?;
                 return Err(error);
             }
-            Err(error) => return Err(error),
         };
         let written = session.finish().await.map_err(|e| self.explain(load, e))?;
         self.take(load, written, &mut flow)?;
