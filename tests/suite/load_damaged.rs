@@ -98,7 +98,10 @@ fn a_plan_over_a_damaged_source_is_an_error(site: &Site) {
     for (file, line) in
         [("hurt.csv.gz", "line "), ("quote.csv", "line 2"), ("first.ndjson.gz", "line 1"), ("array.json", "line 1")]
     {
-        for more in ["", "--on-conflict skip --on-error reject", "--mode incremental --delete-missing"] {
+        let ways = ["--mode incremental --delete-missing", "", "--on-conflict skip --on-error reject"];
+        // One of them shows what every file does.
+        let ways = if file == "hurt.csv.gz" { &ways[..] } else { &ways[..1] };
+        for more in ways {
             let said = load(site, file, "ab", &format!("--dry-run {more}")).code(1).says(&[file, line]);
             assert!(!format!("{said}").contains("delete "), "{file} {more}: {said}");
         }
