@@ -32,7 +32,7 @@ enum Standing {
     Apart,
     /// A part of the value that begins on this line.
     Inside(u64),
-    /// The source ends, or the limit is reached, before it can be told.
+    /// The limit is reached before it can be told.
     Unknown(u64),
 }
 
@@ -86,7 +86,9 @@ impl NdjsonReader {
             match (self.feed.more()?, end) {
                 (More::Bytes, _) => {}
                 (More::End, Some(end)) => return Ok(self.spans(line, end)),
-                _ => return Ok(Standing::Unknown(line)),
+                // Nothing closes it as far as the source goes.
+                (More::End, None) => return Ok(self.apart()),
+                (More::TooLong, _) => return Ok(Standing::Unknown(line)),
             }
         }
     }
