@@ -10,6 +10,15 @@ use super::number::Exact;
 use crate::model::Value;
 use crate::model::json_text::{self, PieceKind};
 
+/// The longest text that an expression makes, in bytes: twice the longest record. A few nested calls of `replace` would
+/// make a text of any length.
+const LONGEST_TEXT: usize = 32 << 20;
+
+/// Whether a text of so many bytes may be made.
+pub(super) fn fits(bytes: usize) -> Result<(), EvalFault> {
+    if bytes > LONGEST_TEXT { Err(EvalFault::TextTooLong(LONGEST_TEXT)) } else { Ok(()) }
+}
+
 /// The value of a function.
 pub(super) fn call<'a>(
     function: Function,
@@ -31,7 +40,9 @@ pub(super) fn call<'a>(
         Function::Concat => {
             let mut text = String::new();
             for argument in arguments {
-                text.push_str(&eval(argument, row, now)?.into_text().unwrap_or_default());
+                let part = eval(argument, row, now)?.into_text().unwrap_or_default();
+                fits(text.len().saturating_add(part.len()))?;
+                text.push_str(&part);
             }
             return Ok(Datum::Text(Cow::Owned(text)));
         }
@@ -98,7 +109,14 @@ fn text_function<'a>(
         Function::TrimEnd => owned(text.trim_end_matches(' ').to_owned()),
         Function::Replace => {
             let (what, by) = (second.into_text().unwrap_or_default(), third.into_text().unwrap_or_default());
-            if what.is_empty() { Ok(Datum::Text(text)) } else { owned(text.replace(what.as_ref(), &by)) }
+            if what.is_empty() {
+                return Ok(Datum::Text(text));
+            }
+            if by.len() > what.len() {
+                let grown = text.matches(what.as_ref()).count().saturating_mul(by.len() - what.len());
+                fits(text.len().saturating_add(grown))?;
+            }
+            owned(text.replace(what.as_ref(), &by))
         }
         Function::Substring => {
             let start = usize::try_from(second.int()? - 1).unwrap_or(0);

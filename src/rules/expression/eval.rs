@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::call::{call, json_get};
+use super::call::{call, fits, json_get};
 use super::node::{Arithmetic, Comparison, Kind, Node};
 use super::number::Exact;
 use crate::model::{Raw, Value};
@@ -17,6 +17,9 @@ pub enum EvalFault {
     /// A number is beyond what can be held.
     #[error("a number is too large")]
     Overflow,
+    /// A text that it makes has more bytes than this.
+    #[error("a text becomes longer than {0} bytes")]
+    TextTooLong(usize),
     /// A cast cannot be made.
     #[error("{0}")]
     Cast(String),
@@ -176,7 +179,9 @@ pub(super) fn eval<'a>(node: &'a Node, row: &'a [Value], now: i64) -> Result<Dat
         },
         Node::Concat(a, b) => {
             let (a, b) = (eval(a, row, now)?.into_text(), eval(b, row, now)?.into_text());
-            Ok(a.zip(b).map_or(Datum::Null, |(a, b)| Datum::Text(a + b)))
+            let Some((a, b)) = a.zip(b) else { return Ok(Datum::Null) };
+            fits(a.len().saturating_add(b.len()))?;
+            Ok(Datum::Text(a + b))
         }
         Node::Case(whens, otherwise) => {
             for (when, then) in whens {

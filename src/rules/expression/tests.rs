@@ -127,6 +127,22 @@ fn what_has_no_value_says_why() {
 }
 
 #[test]
+fn a_text_grows_to_a_bound_only() {
+    let tenfold = |text: &str| format!("replace({text}, 'a', 'aaaaaaaaaa')");
+    let fault = |text: &str| Expression::parse(text, &scope()).unwrap().value(&row(), 0).unwrap_err();
+    let million = (0..6).fold("'a'".to_owned(), |text, _| tenfold(&text));
+    assert_eq!(value(&format!("length({million})")), Value::Int(1_000_000));
+    let endless = (0..40).fold("'a'".to_owned(), |text, _| tenfold(&text));
+    let twice = |text: &str, times: usize| vec![text; times].join("||");
+    let ten_million = tenfold(&million);
+    for text in
+        [endless, twice(&ten_million, 4), format!("concat({ten_million}, {ten_million}, {ten_million}, {ten_million})")]
+    {
+        assert!(matches!(fault(&text), EvalFault::TextTooLong(_)), "{text}");
+    }
+}
+
+#[test]
 fn mistakes_are_named_with_their_place() {
     for (text, place, reason) in [
         ("age > 1 and nam = 'x'", (1, 13), "there is no column 'nam'"),
