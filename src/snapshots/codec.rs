@@ -105,9 +105,14 @@ impl Codec {
     }
 }
 
+/// The most bytes that may come out of so few.
+pub fn most_out_of(stored: u64) -> u64 {
+    FREE.max(stored.saturating_mul(RATIO))
+}
+
 /// Whether so many bytes may come out of so few.
 pub fn plausible(stored: u64, raw: u64) -> bool {
-    raw <= FREE.max(stored.saturating_mul(RATIO))
+    raw <= most_out_of(stored)
 }
 
 fn bounded(reader: impl Read, expected: u64, most: u64) -> io::Result<Vec<u8>> {

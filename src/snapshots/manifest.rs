@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::backends::sealing::{ContentKey, SealingKey};
 use crate::model::{Engine, Model, TenantId};
 
-use super::codec::{Codec, Compression};
+use super::codec::{Codec, Compression, most_out_of};
 use super::cut::CutRule;
 use super::error::SnapshotError;
 use super::instant::Instant;
@@ -206,7 +206,9 @@ impl Manifest {
             (None, None)
         };
         let small = opened.as_deref().unwrap_or(stored);
-        let text = Compression::Zstd.decompress(small, MOST).map_err(|error| failed(error.to_string()))?;
+        // A few kilobytes would else become a gigabyte before anything of them is checked.
+        let most = MOST.min(most_out_of(small.len() as u64));
+        let text = Compression::Zstd.decompress(small, most).map_err(|error| failed(error.to_string()))?;
         let Format { format } = serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))?;
         if format > FORMAT {
             return Err(SnapshotError::Newer { what: what.to_owned(), found: format, known: FORMAT });

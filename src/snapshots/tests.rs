@@ -338,3 +338,11 @@ async fn a_store_without_a_repository_says_so() {
     let made = Repository::open_or_init(store.clone()).await.unwrap();
     assert_eq!(made.id(), Repository::open_or_init(store).await.unwrap().id());
 }
+
+#[test]
+fn a_manifest_of_some_kilobytes_does_not_become_a_gigabyte() {
+    let bomb = Codec::default().compress(&vec![b' '; 200 << 20]).unwrap();
+    assert!(bomb.len() < 50_000);
+    let error = Manifest::decode("it", &bomb, &Keys::none()).unwrap_err();
+    assert!(error.to_string().contains("buffer is too small"), "{error}");
+}
