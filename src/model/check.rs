@@ -3,11 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::literal::{self, DefaultValue};
+use super::near::nearest;
 use super::table::Format;
 use super::{Column, ForeignKey, LogicalType, Model, OnDelete, Table};
 
 /// Names longer than this are cut off by PostgreSQL.
 pub const MAX_NAME: usize = 63;
+
+/// So many mistakes are told of a model at once. Each carries its whole path, and hostile ones are many and long.
+const MOST_FLAWS: usize = 500;
 
 /// A mistake in a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,9 @@ pub fn check(model: &Model) -> Vec<ModelFlaw> {
     for (name, table) in &model.tables {
         flaws.within(name, |flaws| {
             check_name(name, "table", flaws);
+            if name.len() > MAX_NAME {
+                return;
+            }
             if let Some(other) = lower.insert(name.to_lowercase(), name) {
                 flaws.add(format!("'{name}' and '{other}' differ only in upper and lower case, which SQLite ignores"));
             }
@@ -82,7 +89,18 @@ struct Flaws {
 
 impl Flaws {
     fn add(&mut self, message: impl Into<String>) {
-        self.found.push(ModelFlaw { path: self.path.clone(), message: message.into(), help: None });
+        self.push(message.into(), None);
+    }
+
+    fn push(&mut self, message: String, help: Option<String>) {
+        match self.found.len() {
+            0..MOST_FLAWS => self.found.push(ModelFlaw { path: self.path.clone(), message, help }),
+            MOST_FLAWS => {
+                let message = "there are more mistakes than are told at once: correct these first".to_owned();
+                self.found.push(ModelFlaw { path: self.path.clone(), message, help: None });
+            }
+            _ => {}
+        }
     }
 
     fn within(&mut self, part: &str, check: impl FnOnce(&mut Self)) {
@@ -95,13 +113,10 @@ impl Flaws {
         self.within(part, check);
     }
 
-    fn unknown(&mut self, what: &str, name: &str, known: impl Iterator<Item = impl AsRef<str>>) {
-        let near = known
-            .map(|k| (strsim::jaro_winkler(k.as_ref(), name), k.as_ref().to_owned()))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        let help = near.map(|(_, near)| format!("did you mean '{near}'?"));
-        self.found.push(ModelFlaw { path: self.path.clone(), message: format!("there is no {what} '{name}'"), help });
+    fn unknown<'a>(&mut self, what: &str, name: &str, known: impl Iterator<Item = &'a String>) {
+        let near = if self.found.len() < MOST_FLAWS { nearest(name, known.map(String::as_str)) } else { None };
+        let help = near.map(|near| format!("did you mean '{near}'?"));
+        self.push(format!("there is no {what} '{name}'"), help);
     }
 }
 
@@ -128,6 +143,9 @@ fn check_table(name: &str, table: &Table, model: &Model, flaws: &mut Flaws) {
         for (column, definition) in &table.columns {
             flaws.within(column, |flaws| {
                 check_name(column, "column", flaws);
+                if column.len() > MAX_NAME {
+                    return;
+                }
                 if let Some(other) = lower.insert(column.to_lowercase(), column) {
                     flaws.add(format!("'{column}' and '{other}' differ only in case, which SQLite ignores"));
                 }

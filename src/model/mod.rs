@@ -9,6 +9,7 @@ pub mod json_text;
 pub mod literal;
 pub mod logical_type;
 pub mod mask;
+pub mod near;
 pub mod pack;
 pub mod quota;
 pub mod raw;

@@ -31,6 +31,7 @@ pub use node::Kind;
 pub use sql::NotRenderable;
 
 use super::reject::shown;
+use crate::model::near::nearest;
 use crate::model::{Engine, LogicalType, Table, Value};
 use node::Node;
 
@@ -72,15 +73,6 @@ impl Scope {
     fn nearest(&self, name: &str) -> Option<&str> {
         nearest(name, self.columns.iter().map(|(known, _)| known.as_str()))
     }
-}
-
-/// The known name that is most like this one.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|k| (strsim::jaro_winkler(k, name), k))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, k)| k)
 }
 
 /// An expression that cannot be used.

@@ -8,6 +8,7 @@ use super::clock::Clock;
 use super::coerce::Coercer;
 use super::reject::{Reject, shown};
 use crate::model::literal::DefaultValue;
+use crate::model::near::nearest;
 use crate::model::{Fields, Raw, Row, Table, Value};
 
 /// Which fields the records of a source have.
@@ -240,15 +241,10 @@ fn absent(default: Option<DefaultValue>, logical: &crate::model::LogicalType, no
 }
 
 fn unknown_field(name: &str, table: &Table, field: &str) -> PipelineError {
-    let near = table
-        .columns
-        .keys()
-        .map(|column| (strsim::jaro_winkler(column, field), column))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let near = nearest(field, table.columns.keys().map(String::as_str));
     let leave_out = "to leave it out, drop it in a mapping file (--mapping)";
     let help = match near {
-        Some((_, column)) => format!("did you mean '{column}'? {leave_out}"),
+        Some(column) => format!("did you mean '{column}'? {leave_out}"),
         None => {
             format!("the columns are {}; {leave_out}", table.columns.keys().cloned().collect::<Vec<_>>().join(", "))
         }

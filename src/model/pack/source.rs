@@ -73,7 +73,7 @@ struct Place {
 pub struct Document {
     file: String,
     text: Arc<str>,
-    places: HashMap<Vec<String>, Place>,
+    places: Places,
 }
 
 impl Document {
@@ -108,9 +108,7 @@ impl Document {
 
     /// A flaw at the part that the path leads to, or at the nearest part above it.
     pub fn flaw<S: AsRef<str>>(&self, path: &[S], message: impl Into<String>) -> Flaw {
-        let path: Vec<String> = path.iter().map(|part| part.as_ref().to_owned()).collect();
-        let place = (0..=path.len()).rev().find_map(|length| self.places.get(path.get(..length)?).copied());
-        self.flaw_at(place, message.into())
+        self.flaw_at(self.places.nearest(path), message.into())
     }
 
     fn flaw_at(&self, place: Option<Place>, message: String) -> Flaw {
@@ -137,70 +135,133 @@ impl Document {
     }
 }
 
-/// What the walk through the document is inside of.
-enum Frame {
-    Sequence(usize),
-    Mapping(Option<String>),
+/// Places that are kept of one document; a mistake behind them is told at the nearest part above it.
+const MOST_PLACES: usize = 1 << 18;
+
+/// The parts of a document as a tree, so that a long key is held once and not in the path of each part below it.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    /// The whole document first; `None` for one that is empty.
+    nodes: Vec<Option<Place>>,
+    children: HashMap<(usize, String), usize>,
 }
 
-fn places_of(text: &str) -> HashMap<Vec<String>, Place> {
-    let mut places = HashMap::new();
+impl Places {
+    /// The place of the part that the path leads to, or of the nearest part above it.
+    fn nearest<S: AsRef<str>>(&self, path: &[S]) -> Option<Place> {
+        let mut found = self.nodes.first().copied().flatten();
+        let mut node = 0;
+        for part in path {
+            let Some(child) = self.children.get(&(node, part.as_ref().to_owned())) else { break };
+            node = *child;
+            found = self.nodes.get(node).copied().flatten().or(found);
+        }
+        found
+    }
+
+    /// The part of this name below another one; that one itself when there are too many.
+    fn child(&mut self, parent: usize, name: String) -> usize {
+        let next = self.nodes.len();
+        if next >= MOST_PLACES {
+            return self.children.get(&(parent, name)).copied().unwrap_or(parent);
+        }
+        let node = *self.children.entry((parent, name)).or_insert(next);
+        if node == next {
+            self.nodes.push(None);
+        }
+        node
+    }
+
+    fn put(&mut self, node: usize, place: Place) {
+        if let Some(slot) = self.nodes.get_mut(node) {
+            *slot = slot.or(Some(place));
+        }
+    }
+}
+
+/// What the walk through the document is inside of.
+struct Frame {
+    node: usize,
+    kind: FrameKind,
+}
+
+enum FrameKind {
+    Sequence(usize),
+    /// With the part that the key at hand names.
+    Mapping(Option<usize>),
+}
+
+fn places_of(text: &str) -> Places {
+    let mut places = Places { nodes: vec![None], ..Places::default() };
     let mut frames: Vec<Frame> = Vec::new();
     let mut parser = Parser::new_from_str(text);
     // A broken document has the places up to where it breaks; reading it reports the break itself.
     while let Some(Ok((event, span))) = parser.next_event() {
-        let is_key = matches!(frames.last(), Some(Frame::Mapping(None)));
+        let start = span.start.byte_offset().unwrap_or_default();
         let place = Place {
             line: span.start.line(),
             column: span.start.col() + 1,
-            offset: span.start.byte_offset().unwrap_or_default(),
-            length: span
-                .end
-                .byte_offset()
-                .unwrap_or_default()
-                .saturating_sub(span.start.byte_offset().unwrap_or_default()),
+            offset: start,
+            length: span.end.byte_offset().unwrap_or_default().saturating_sub(start),
         };
-        match event {
-            Event::Scalar(value, ..) if is_key => {
-                if let Some(Frame::Mapping(key)) = frames.last_mut() {
-                    *key = Some(value.into_owned());
-                }
-                places.insert(path_of(&frames), place);
+        let node = match (&event, frames.last_mut()) {
+            (Event::Scalar(name, ..), Some(Frame { node, kind: FrameKind::Mapping(key @ None) })) => {
+                let child = places.child(*node, name.as_ref().to_owned());
+                *key = Some(child);
+                places.put(child, place);
                 continue;
             }
-            Event::MappingStart(..) => {
-                places.entry(path_of(&frames)).or_insert(Place { length: 1, ..place });
-                frames.push(Frame::Mapping(None));
-                continue;
-            }
-            Event::SequenceStart(..) => {
-                places.entry(path_of(&frames)).or_insert(Place { length: 1, ..place });
-                frames.push(Frame::Sequence(0));
-                continue;
-            }
+            (_, Some(Frame { node, kind: FrameKind::Mapping(key) })) => key.unwrap_or(*node),
+            (Event::MappingEnd | Event::SequenceEnd, _) | (_, None) => 0,
+            (_, Some(Frame { node, kind: FrameKind::Sequence(index) })) => places.child(*node, index.to_string()),
+        };
+        let kind = match event {
+            Event::MappingStart(..) => FrameKind::Mapping(None),
+            Event::SequenceStart(..) => FrameKind::Sequence(0),
             Event::Scalar(..) | Event::Alias(_) => {
-                places.entry(path_of(&frames)).or_insert(place);
+                places.put(node, place);
+                went_on(&mut frames);
+                continue;
             }
             Event::MappingEnd | Event::SequenceEnd => {
                 frames.pop();
+                went_on(&mut frames);
+                continue;
             }
             _ => continue,
-        }
-        match frames.last_mut() {
-            Some(Frame::Sequence(index)) => *index += 1,
-            Some(Frame::Mapping(key)) => *key = None,
-            None => {}
-        }
+        };
+        places.put(node, Place { length: 1, ..place });
+        frames.push(Frame { node, kind });
     }
     places
 }
 
-fn path_of(frames: &[Frame]) -> Vec<String> {
-    frames
-        .iter()
-        .filter_map(|frame| match frame {
-            Frame::Sequence(index) => Some(index.to_string()),
-            Frame::Mapping(key) => key.clone(),
-        })
-        .collect()
+/// After a value: the next element, or a key.
+fn went_on(frames: &mut [Frame]) {
+    match frames.last_mut().map(|frame| &mut frame.kind) {
+        Some(FrameKind::Sequence(index)) => *index += 1,
+        Some(FrameKind::Mapping(key)) => *key = None,
+        None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_has_its_place_and_a_long_key_is_held_once() {
+        let key = "k".repeat(10_000);
+        let text = format!("a: {{b: [x, {{c: y}}]}}\n? {key}\n: [{}]\n", vec!["1"; 300_000].join(","));
+        let document = Document::new("x.yaml", text.as_bytes()).unwrap();
+        let place = |path: &[&str]| document.flaw(path, "").place;
+        assert_eq!(place(&[]), "x.yaml:1:1");
+        assert_eq!(place(&["a", "b", "1", "c"]), "x.yaml:1:13");
+        assert_eq!(place(&["a", "b", "0", "c"]), "x.yaml:1:9");
+        assert_eq!(place(&["a", "z"]), "x.yaml:1:1");
+        assert_eq!(place(&[&key, "7"]), "x.yaml:3:18");
+        assert_eq!(place(&[&key, "299999"]), "x.yaml:2:3", "too many parts: the list that holds it");
+        let held: usize = document.places.children.keys().map(|(_, name)| name.len()).sum();
+        assert!(held < 3 * text.len(), "{held}");
+    }
 }

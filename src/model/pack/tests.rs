@@ -351,3 +351,19 @@ fn files_that_are_missing_unread_or_doubled_are_named() {
     );
     assert!(of(|files| drop(files.insert("pack.yaml".into(), vec![b' '; source::MAX_FILE + 1]))).contains("bytes"));
 }
+
+#[test]
+fn endless_mistakes_are_told_in_bounded_words() {
+    let mut table = Table { index: vec![vec!["nothing".to_owned()]; 2_000], ..Table::default() };
+    table
+        .columns
+        .extend((0..300).map(|n| (format!("{n}"), Column { min_length: Some(1), ..Column::of(LogicalType::Int) })));
+    let mut model = Model::default();
+    model.tables.insert("t".to_owned(), table.clone());
+    let flaws = check(&model);
+    assert_eq!(flaws.len(), 501);
+    assert!(flaws[500].message.contains("more mistakes"), "{}", flaws[500].message);
+    // Nothing below a name that is no name would have another path than a long one.
+    model.tables = IndexMap::from([("x".repeat(1 << 20), table)]);
+    assert_eq!(check(&model).len(), 1);
+}

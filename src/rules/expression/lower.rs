@@ -5,12 +5,13 @@ use sqlparser::ast::{
     TrimWhereField, UnaryOperator,
 };
 
+use super::Scope;
 use super::functions::{FUNCTIONS, Function};
 use super::kinds::{
     Refusal, Typed, adapt, at, call, common, comparable, condition, constant, like_pattern, null, refusal, unify,
 };
 use super::node::{Arithmetic, Comparison, Kind, Node, Pattern};
-use super::{Scope, nearest};
+use crate::model::near::nearest;
 use crate::model::{LogicalType, Value};
 use crate::rules::Coercer;
 use crate::rules::reject::shown;

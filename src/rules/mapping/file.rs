@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use crate::model::Model;
+use crate::model::near::nearest;
 use crate::model::pack::source::{Document, Flaw};
 use crate::model::table::Pii;
 
@@ -127,7 +128,7 @@ impl MappingFile {
         }
         for (name, entry) in &self.types {
             let Some((_, table)) = model.table_of(name) else {
-                let help = super::super::expression::nearest(name, model.tables.keys().map(String::as_str));
+                let help = nearest(name, model.tables.keys().map(String::as_str));
                 let flaw = document.flaw(&["types", name], format!("there is no data type '{name}'"));
                 flaws.push(flaw.with_help(help.map(|near| format!("did you mean '{near}'?"))));
                 continue;

@@ -7,9 +7,10 @@ use serde_json::Value as Any;
 use super::TypeRules;
 use super::examples::{self, Examples};
 use super::shorthand;
+use crate::model::near::nearest;
 use crate::model::pack::source::{Document, Flaw};
 use crate::model::{Model, Table};
-use crate::rules::expression::{Expression, Scope, nearest};
+use crate::rules::expression::{Expression, Scope};
 use crate::rules::row_rule::RowRule;
 use crate::rules::severity::Severity;
 
