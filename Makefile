@@ -2,10 +2,11 @@
 # make bench          speed against psql \copy and sqlite3 .import (ARGS="--rows 10000000" for more rows)
 # make test-thorough  the tests that kill, race and guess, with many more rounds
 # make test-matrix    the database tests on the oldest and the newest PostgreSQL
+# make fuzz           every reader of foreign bytes under cargo-fuzz, two hours in all (FUZZ_SECONDS=30 a target for a short look)
 # make coverage       line coverage of the tests, the binary included
 # make reference      writes the generated pages anew: commands, settings, exit codes
 
-.PHONY: test bench test-thorough test-matrix coverage reference
+.PHONY: test bench test-thorough test-matrix fuzz coverage reference
 .NOTPARALLEL:
 SHELL := /bin/bash
 
@@ -30,6 +31,11 @@ test-thorough:
 test-matrix:
 	bash tests/services/install.sh
 	bash tests/matrix.sh
+
+FUZZ_SECONDS ?= 480
+
+fuzz:
+	bash tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 coverage:
 	bash tests/services/install.sh
