@@ -15,7 +15,7 @@ use fixtool::formats::{Compression, SourceFormat};
 /// For one run of a reader of text: sixty-four kilobytes in, and everything that is made of them.
 const TEXT: usize = 48 << 20;
 
-/// Where a declared size is believed up to 64 MiB before a byte has come.
+/// Where a declared size is believed up to 64 MiB before a byte has come, or a target keeps what became of a bomb.
 const CLAIMED: usize = 160 << 20;
 
 /// Gives these bytes to the reader of this name.
@@ -29,8 +29,8 @@ pub fn read(target: &str, bytes: &[u8]) {
         "json" => (TEXT, |bytes| records::plain(SourceFormat::JsonArray, bytes)),
         "ndjson" => (TEXT, |bytes| records::plain(SourceFormat::Ndjson, bytes)),
         "yaml" => (TEXT, |bytes| records::plain(SourceFormat::Yaml, bytes)),
-        "gzip" => (TEXT, |bytes| records::compressed(Compression::Gzip, bytes)),
-        "zstd" => (TEXT, |bytes| records::compressed(Compression::Zstd, bytes)),
+        "gzip" => (CLAIMED, |bytes| records::compressed(Compression::Gzip, bytes)),
+        "zstd" => (CLAIMED, |bytes| records::compressed(Compression::Zstd, bytes)),
         "archive" => (CLAIMED, stored::archive),
         "manifest" => (CLAIMED, stored::manifest),
         "key_record" => (TEXT, stored::key_record),

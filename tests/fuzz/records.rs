@@ -238,7 +238,7 @@ fn array_is_judged_as_by_serde(bytes: &[u8], seen: &Seen) {
 }
 
 /// Small bounds, or most of the time would go into bombs.
-const LIMITS: Limits = Limits { record: 1 << 16, fields: 64, depth: 16, inflate_free: 1 << 20, inflate_ratio: 100 };
+const LIMITS: Limits = Limits { record: 1 << 16, fields: 64, depth: 16, inflate_free: 1 << 18, inflate_ratio: 8 };
 
 /// A compressed source: either these very bytes, or text that is compressed here and then damaged as the first four
 /// bytes say. Damage is told, or it changes nothing.
@@ -247,10 +247,14 @@ pub fn compressed(compression: Compression, bytes: &[u8]) {
     let options = SourceOptions { limits: LIMITS, ..SourceOptions::default() };
     if Compression::of_content(bytes) == compression {
         let found = drain(name, cursor(bytes), &options);
-        assert_eq!(found, drain(name, Box::new(Trickle(Cursor::new(bytes.to_vec()))), &options));
+        let pieces = drain(name, Box::new(Trickle(Cursor::new(bytes.to_vec()))), &options);
+        // How much comes out before damage or a bomb is found depends on the pieces; that it is told does not.
+        let told = |seen: &Option<Seen>| seen.as_ref().is_none_or(|seen| !seen.whole());
+        assert_eq!(told(&found), told(&pieces), "only one of the two tells the damage");
+        assert!(told(&found) || found == pieces, "in pieces it is another");
         match unpacked(compression, bytes) {
             None => assert!(found.is_none_or(|seen| !seen.whole()), "damage was not told"),
-            Some(text) if text.len() < 1 << 20 => assert_eq!(found, text_of(&text, &options)),
+            Some(text) if text.len() < 1 << 18 => assert_eq!(found, text_of(&text, &options)),
             Some(_) => {}
         }
         return;

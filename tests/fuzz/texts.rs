@@ -152,9 +152,7 @@ pub fn address(bytes: &[u8]) {
     let again: Address = address.masked().parse().unwrap_or_else(|error| panic!("{} is refused: {error}", shown[0]));
     match (&address, &again) {
         (Address::Postgres(one), Address::Postgres(two)) => {
-            let place = |a: &PostgresAddress| {
-                (a.host.clone(), a.port, a.user.clone(), a.database.clone(), a.ssl_mode)
-            };
+            let place = |a: &PostgresAddress| (a.host.clone(), a.port, a.user.clone(), a.database.clone(), a.ssl_mode);
             assert_eq!(place(one), place(two), "{}", shown[0]);
         }
         (one, two) => assert_eq!(one.engine(), two.engine()),
