@@ -122,7 +122,7 @@ impl Address {
     pub fn masked(&self) -> String {
         match self {
             Self::Postgres(address) => address.masked(),
-            Self::Sqlite(address) => format!("sqlite:{}", address.file.display()),
+            Self::Sqlite(address) => address.shown(),
         }
     }
 
@@ -291,6 +291,28 @@ mod tests {
         assert!(!format!("{error} {error:?}").contains("hunter2"));
         let given = "postgres://u@h".parse::<Address>().unwrap().with_password(Some("hunter2".into()));
         assert_eq!(given.masked(), "postgres://u:***@h");
+    }
+
+    #[test]
+    fn what_is_shown_means_the_same_place() {
+        for text in [
+            "postgres:///db?host=mtokesql:/tmp&port=5544&user=u",
+            "postgres://u@[fe80::1%25eth0]:5433/a%2Fb",
+            "postgres://[::1]/db",
+            "postgres:///?host=a]b%5B%2C%25",
+            "sqlite:a%2520b.db",
+            "sqlite:/srv/x%3Fy.db",
+            "sqlite:%3Amemory:/x.db",
+            "sqlite:%2F%2Fsrv/x.db",
+        ] {
+            let address: Address = text.parse().unwrap();
+            let again: Address =
+                address.masked().parse().unwrap_or_else(|e| panic!("{text}: {}: {e}", address.masked()));
+            match (address, again) {
+                (Address::Sqlite(one), Address::Sqlite(two)) => assert_eq!(one, two, "{text}"),
+                (one, two) => assert!(one == two, "{text}: {one} {two}"),
+            }
+        }
     }
 
     #[test]

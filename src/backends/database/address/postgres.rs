@@ -1,6 +1,7 @@
 //! `postgres://` addresses, read as libpq reads them.
 
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
 use super::{EXAMPLES, InvalidAddress, PostgresAddress, SslMode, decode, encode, shorten};
@@ -70,7 +71,7 @@ impl PostgresAddress {
             text.push_str(if self.password.is_some() { ":***@" } else { "@" });
         }
         if let Some(host) = &self.host {
-            let host = if host.contains(':') { format!("[{host}]") } else { encode(host) };
+            let host = if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { encode(host) };
             text.push_str(&host);
         }
         if let Some(port) = self.port {

@@ -48,6 +48,14 @@ impl SqliteAddress {
         Ok(if directory || path.is_dir() { Self::in_directory(path) } else { Self { file: path } })
     }
 
+    /// The address, so that it names the same file when it is read again.
+    pub(super) fn shown(&self) -> String {
+        let path = self.file.display().to_string().replace('%', "%25").replace('?', "%3F");
+        // Two slashes at the begin are one to the system, and something else in an address.
+        let path = if path.starts_with("//") { format!("/{}", path.trim_start_matches('/')) } else { path };
+        format!("sqlite:{path}")
+    }
+
     /// The folder of the tenants' files.
     pub fn tenants_folder(&self) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("")).join(TENANTS_FOLDER)
