@@ -169,6 +169,9 @@ impl PlanFile {
         if head.format_version > FORMAT_VERSION {
             return Err(PlanFileError::Newer { path: path.into(), found: head.format_version.into() });
         }
+        if head.format_version == 0 {
+            return Err(PlanFileError::NotAPlan { path: path.into(), reason: "there is no format 0".to_owned() });
+        }
         serde_json::from_slice(&text).map_err(not_a_plan)
     }
 

@@ -213,6 +213,9 @@ impl Manifest {
         if format > FORMAT {
             return Err(SnapshotError::Newer { what: what.to_owned(), found: format, known: FORMAT });
         }
+        if format == 0 {
+            return Err(failed("there is no format 0".to_owned()));
+        }
         let read: Read = serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))?;
         let key = key.map(|key| key.content().clone());
         if digest(key.as_ref(), read.manifest.get().as_bytes()) != read.digest {

@@ -340,9 +340,14 @@ async fn a_store_without_a_repository_says_so() {
 }
 
 #[test]
-fn a_manifest_of_some_kilobytes_does_not_become_a_gigabyte() {
+fn a_manifest_that_is_a_bomb_or_of_no_format_is_refused() {
     let bomb = Codec::default().compress(&vec![b' '; 200 << 20]).unwrap();
     assert!(bomb.len() < 50_000);
     let error = Manifest::decode("it", &bomb, &Keys::none()).unwrap_err();
     assert!(error.to_string().contains("buffer is too small"), "{error}");
+    let honest = Scene::plain().manifest("acme", vec![], vec![]).encode(None).unwrap();
+    let text = String::from_utf8(Compression::Zstd.decompress(&honest, 1 << 20).unwrap()).unwrap();
+    let none = Codec::default().compress(text.replacen("\"format\":1", "\"format\":0", 1).as_bytes()).unwrap();
+    let error = Manifest::decode("it", &none, &Keys::none()).unwrap_err();
+    assert!(error.to_string().contains("no format 0"), "{error}");
 }

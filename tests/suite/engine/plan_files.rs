@@ -81,6 +81,7 @@ async fn strange_files_are_refused_by_what_they_are() {
         b"\xff\xfe",
         b"{\"schema\": \"fixtool.plan\", \"format_version\": 1}",
         b"{\"schema\": \"fixtool.plan\", \"format_version\": -1}",
+        b"{\"schema\": \"fixtool.plan\", \"format_version\": 0, \"digest\": \"\", \"plans\": []}",
         b"{\"schema\": \"fixtool.plan\", \"format_version\": 1, \"digest\": \"\", \"plans\": [{}]}",
         "[".repeat(100_000).as_bytes(),
     ] {
