@@ -9,13 +9,15 @@ use crate::model::json_text::{self, JsonFault, JsonFaultKind, Piece, PieceKind};
 /// Reads an object into a record whose place is set.
 pub(super) fn read(text: &str, record: &mut Record, names: &mut Names, limits: &Limits) -> Result<(), Trouble> {
     let first = text.trim_start_matches([' ', '\t', '\r', '\n']).bytes().next();
-    if first != Some(b'{') && json_text::check(text, limits.depth).is_ok() {
-        return Err(Trouble::new(
-            0,
-            "not_an_object",
-            "the record is not an object",
-            "write each record as an object: {\"id\": 1, \"name\": \"Ada\"}",
-        ));
+    if first != Some(b'{') {
+        let help = "write each record as an object: {\"id\": 1, \"name\": \"Ada\"}";
+        match json_text::check(text, limits.depth).map_err(|fault| fault.kind) {
+            // What JSON allows and fixtool does not is JSON all the same.
+            Ok(_) | Err(JsonFaultKind::Nul | JsonFaultKind::DuplicateKey | JsonFaultKind::TooDeep) => {
+                return Err(Trouble::new(0, "not_an_object", "the record is not an object", help));
+            }
+            Err(_) => {}
+        }
     }
     record.raw.push_str(text);
     let mut too_many = None;

@@ -144,7 +144,9 @@ pub fn address(bytes: &[u8]) {
         for shown in &shown {
             assert!(shown.contains("***") || !bare.contains('@'), "{shown}");
             assert!(
-                password.len() < 4 || bare.contains(password.as_str()) || !shown.contains(password.as_str()),
+                password.len() < 4
+                    || bare.contains(password.as_str())
+                    || !shown.replace("***", "").contains(password.as_str()),
                 "{shown}"
             );
         }

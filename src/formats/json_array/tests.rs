@@ -197,3 +197,9 @@ fn names_are_bounded() {
     assert_eq!(seen[1].as_ref().unwrap_err().code, "too_many_fields");
     assert!(seen[2].is_ok());
 }
+
+#[test]
+fn a_value_that_json_allows_and_a_database_does_not_is_no_object_either() {
+    let texts = lines("\"\\u0000\"\n[{\"a\":1,\"a\":2}]\n\"\\q\"\n");
+    assert_eq!(texts, [Err((1, 1, "not_an_object")), Err((2, 1, "not_an_object")), Err((3, 1, "invalid_json"))]);
+}
