@@ -12,7 +12,7 @@ use super::attempt::attempt;
 use super::clock;
 use super::lease::HeldLease;
 use super::run::{Ending, Run, millis};
-use super::{Action, Environment, Event, Failure, Operation, Outcome, Report, RunError, RunStatus};
+use super::{Action, Environment, Event, Failure, Operation, Outcome, Report, RunError, RunStatus, Writes};
 
 /// Carries out a plan and says what was done.
 ///
@@ -39,7 +39,7 @@ pub async fn carry_out<O: Operation + 'static>(
     let lease = HeldLease::take(environment.leases.clone(), run.lease_request(), environment.retry).await?;
     let mut result = run.under_lease(&operation, &writer, lease.lost()).await;
     if let Err(RunError::LeaseLost { unreachable, .. }) = &mut result {
-        *unreachable = !lease.was_taken();
+        *unreachable = lease.lost().is_cancelled() && !lease.was_taken();
     }
     lease.release(environment.retry.after(result.as_ref().err())).await;
     result
@@ -153,7 +153,7 @@ impl<A: Action> Run<A> {
             size: action.size(),
         });
         let context = self.context(place);
-        let (operation, writer) = (operation.clone(), writer.clone());
+        let (operation, writer) = (operation.clone(), writer.under_lease(&self.target()));
         let work = async move { attempt(operation.as_ref(), &action, &writer, &context, retry).await };
         crew.places.insert(crew.tasks.spawn(work).id(), place);
         self.started.insert(place, Instant::now());

@@ -68,7 +68,7 @@ pub use ledger::{
     LeaseAnswer, LeaseRequest, Leases, Ledger, LedgerError, RunFilter, RunRecord, RunStart, RunSummary, StepRecord,
 };
 pub use memory::{MemoryLeases, MemoryLedger, Recorder};
-pub use operation::{Fingerprint, Operation, Query};
+pub use operation::{Fingerprint, Operation, Query, Writes};
 pub use plan::{Draft, Plan, Step, Target, Undone};
 pub use plan_file::{PlanFile, PlanFileError};
 pub use refusal::Refusal;

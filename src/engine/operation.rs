@@ -14,6 +14,20 @@ pub trait Fingerprint {
     fn fingerprint(&self) -> String;
 }
 
+/// A session that writes.
+pub trait Writes: Clone + Send + Sync + 'static {
+    /// The same session for one step of a run: where the lease on its target went to somebody else, what the step would
+    /// commit is refused. A session that writes nothing but files has nothing to add.
+    #[must_use]
+    fn under_lease(&self, _target: &str) -> Self {
+        self.clone()
+    }
+}
+
+impl Writes for () {}
+
+impl<T: Send + Sync + 'static> Writes for std::sync::Arc<T> {}
+
 /// A command that changes something.
 ///
 /// `observe` gets a reader and no writer, `decide` does no input or output at all, and `perform`
@@ -30,7 +44,7 @@ pub trait Operation: Send + Sync {
     /// A read-only session.
     type Reader: Send + Sync;
     /// A session that may write; steps of one stage share it.
-    type Writer: Clone + Send + Sync + 'static;
+    type Writer: Writes;
     /// What can go wrong.
     type Error: Failure;
 

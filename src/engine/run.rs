@@ -181,6 +181,9 @@ impl<A: Action> Run<A> {
                 Ending::Complete | Ending::Stopped => self.environment.retry,
             };
             let ended = retry.insist(|| ledger.end(&self.id, status)).await;
+            if matches!(&ended, Err(error) if error.kind == FailureKind::Held) {
+                return Err(RunError::LeaseLost { target: self.target(), run: self.id.clone(), unreachable: false });
+            }
             self.warn_unless_written(ended);
         }
         self.emit(&Event::RunFinished { target: self.target(), run: self.id.clone(), status });
@@ -199,7 +202,10 @@ impl<A: Action> Run<A> {
     }
 
     pub(super) fn warn_unless_written(&self, written: Result<(), LedgerError>) {
-        if let Err(error) = written {
+        // That the lease went to somebody else is what the whole run ends with.
+        if let Err(error) = written
+            && error.kind != FailureKind::Held
+        {
             tracing::warn!(run = self.id, %error, "the ledger could not be written");
             self.emit(&Event::Warning { target: self.target(), text: error.to_string() });
         }

@@ -46,6 +46,7 @@ mod dry_runs;
 mod engine;
 mod faults_cache;
 mod faults_kill;
+mod faults_lease;
 mod faults_server;
 mod faults_together;
 mod fleet;

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::entity::{ledger_entry, ledger_head};
+use super::leases::Held;
 use super::runs::Change;
 use super::seal::{self, SealKey};
 use super::{CatalogError, Writing, chain, now};
@@ -49,9 +50,9 @@ pub(super) struct Appender {
 }
 
 impl Appender {
-    pub(super) fn start(write: Writing, engine: Engine, signing: Signing) -> Self {
+    pub(super) fn start(write: Writing, (engine, held): (Engine, Held), signing: Signing) -> Self {
         let (jobs, inbox) = mpsc::channel(4 * GROUP);
-        let task = tokio::spawn(work(Ledger { write, engine, signing }, inbox));
+        let task = tokio::spawn(work(Ledger { write, engine, held, signing }, inbox));
         Self { jobs: Mutex::new(Some(jobs)), task: Mutex::new(Some(task)) }
     }
 
@@ -79,6 +80,7 @@ impl Appender {
 struct Ledger {
     write: Writing,
     engine: Engine,
+    held: Held,
     signing: Signing,
 }
 
@@ -157,9 +159,12 @@ async fn write_group(
         transaction.rollback().await?;
         return Ok(changes.iter().map(|_| Ok(())).collect());
     }
+    let lost = ledger.held.lost(&transaction, changes.iter().map(|(change, _)| change.run())).await?;
     let mut answers = Vec::with_capacity(changes.len());
     for (change, at) in changes {
-        answers.push(if let Some(refusal) = change.refusal(&transaction).await? {
+        answers.push(if let Some(target) = lost.get(change.run()) {
+            Err(CatalogError::LeaseLost { target: target.clone() })
+        } else if let Some(refusal) = change.refusal(&transaction).await? {
             Err(refusal)
         } else {
             let body = change.apply(&transaction, at).await?;

@@ -10,6 +10,7 @@ use sqlx::{Executor, SqlitePool};
 use tokio::sync::OnceCell;
 
 use super::appender::{Appender, Signing};
+use super::leases::Held;
 use super::{Catalog, CatalogError, Inner, Source, Writing, identity, migrations};
 use crate::backends::database::Access;
 use crate::backends::database::address::PostgresAddress;
@@ -55,7 +56,8 @@ pub(super) async fn postgres(
     drop(first);
     let seal = Arc::default();
     let signing = Signing { file: Arc::clone(&seal), site: site_id.clone() };
-    let appender = write.clone().map(|write| Appender::start(write, Engine::Postgres, signing));
+    let held = Held::default();
+    let appender = write.clone().map(|write| Appender::start(write, (Engine::Postgres, held.clone()), signing));
     let source = Source::Postgres(pool);
     let inner = Inner {
         engine: Engine::Postgres,
@@ -68,6 +70,7 @@ pub(super) async fn postgres(
         write,
         appender,
         incarnations: OnceCell::new(),
+        held,
         seal,
     };
     Ok(Catalog::of(inner))
@@ -90,7 +93,8 @@ pub(super) async fn sqlite(file: &Path, access: Access, size: u32) -> Result<Cat
     }
     let seal = Arc::default();
     let signing = Signing { file: Arc::clone(&seal), site: site_id.clone() };
-    let appender = write.clone().map(|write| Appender::start(write, Engine::Sqlite, signing));
+    let held = Held::default();
+    let appender = write.clone().map(|write| Appender::start(write, (Engine::Sqlite, held.clone()), signing));
     let source = Source::Sqlite(file);
     // A reader finds out at its first question whether the file is up to date.
     let (pooled, checked) = (false, write.is_some());
@@ -105,6 +109,7 @@ pub(super) async fn sqlite(file: &Path, access: Access, size: u32) -> Result<Cat
         write,
         appender,
         incarnations: OnceCell::new(),
+        held,
         seal,
     }))
 }

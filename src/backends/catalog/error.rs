@@ -104,6 +104,13 @@ pub enum CatalogError {
         /// Why not.
         reason: String,
     },
+    /// The run that writes has lost its lease.
+    #[error("the lease on {target} went to another run")]
+    #[diagnostic(code(fixtool::lease::lost), help("'fixtool op log' shows the run that has it now"))]
+    LeaseLost {
+        /// The target.
+        target: String,
+    },
     /// The plan was carried out before.
     #[error("this plan was carried out already, by run {run}")]
     #[diagnostic(code(fixtool::plan::applied), help("a plan is carried out once; make a new one"))]
@@ -129,6 +136,7 @@ impl Failure for CatalogError {
             Self::TooNew { .. } | Self::PlanApplied { .. } | Self::NotResumable { .. } | Self::AmbiguousRun { .. } => {
                 FailureKind::Refused
             }
+            Self::LeaseLost { .. } => FailureKind::Held,
             Self::Missing(_) => FailureKind::Usage,
             Self::ReadOnly => FailureKind::Bug,
         }

@@ -1,12 +1,20 @@
 //! Leases on the catalog: one row a tenant, by the clock of the database.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
+use sea_orm::sea_query::LockType;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement,
+    Value,
+};
 
 use super::entity::lease;
 use super::{Catalog, CatalogError, processes};
-use crate::engine::Leases;
+use crate::backends::database::{DatabaseError, DatabaseErrorKind, Fence, fence};
 use crate::engine::ledger::{LeaseAnswer, LeaseRequest, LedgerError};
+use crate::engine::{Failure, Leases};
 use crate::model::Engine;
 
 /// How often a lease that was given back between two looks is asked for again.
@@ -25,7 +33,101 @@ fn moment(engine: Engine, parameter: &str) -> String {
     }
 }
 
+/// The leases that this process took and did not give back, whether they are still its own or not: by target.
+#[derive(Clone, Default)]
+pub(super) struct Held(Arc<Mutex<BTreeMap<String, Owner>>>);
+
+/// Who took a lease.
+#[derive(Clone)]
+struct Owner {
+    run: String,
+    holder: String,
+    /// Databases in which whoever had the lease before is through.
+    passed: Arc<tokio::sync::Mutex<BTreeSet<String>>>,
+}
+
+impl Owner {
+    fn has(&self, lease: &lease::Model) -> bool {
+        (&lease.run, &lease.holder) == (&self.run, &self.holder)
+    }
+}
+
+impl Held {
+    fn with<T>(&self, look: impl FnOnce(&mut BTreeMap<String, Owner>) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn take(&self, request: &LeaseRequest) {
+        let (run, holder) = (request.run.clone(), processes::stored(&request.holder));
+        let owner = Owner { run, holder, passed: Arc::default() };
+        self.with(|held| held.insert(request.target.clone(), owner));
+    }
+
+    fn give_back(&self, request: &LeaseRequest) {
+        self.with(|held| held.retain(|target, owner| (&*target, &owner.run) != (&request.target, &request.run)));
+    }
+
+    /// Fails unless the lease on a target is this process's, and stays so until the transaction ends.
+    pub(super) async fn keep(&self, transaction: &DatabaseTransaction, target: &str) -> Result<(), CatalogError> {
+        let Some(owner) = self.with(|held| held.get(target).cloned()) else { return Ok(()) };
+        match self.lost(transaction, std::iter::once(owner.run.as_str())).await?.into_values().next() {
+            Some(target) => Err(CatalogError::LeaseLost { target }),
+            None => Ok(()),
+        }
+    }
+
+    /// Which of these runs have lost their lease, and on what. Those that have none, as a run of a whole fleet, never lose
+    /// it. What the others have they keep until the transaction ends.
+    pub(super) async fn lost<'a>(
+        &self,
+        transaction: &DatabaseTransaction,
+        runs: impl Iterator<Item = &'a str>,
+    ) -> Result<BTreeMap<String, String>, CatalogError> {
+        let runs: Vec<&str> = runs.collect();
+        let all = self.with(|held| held.clone());
+        let ours: BTreeMap<_, _> = all.iter().filter(|(_, owner)| runs.contains(&owner.run.as_str())).collect();
+        if ours.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut query = lease::Entity::find().filter(lease::Column::Target.is_in(ours.keys().map(|t| t.as_str())));
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            query = query.lock(LockType::Share);
+        }
+        let found = query.all(transaction).await?;
+        let stands = |target: &str, owner: &Owner| found.iter().any(|lease| lease.target == target && owner.has(lease));
+        let lost = ours.into_iter().filter(|(target, owner)| !stands(target, owner));
+        Ok(lost.map(|(target, owner)| (owner.run.clone(), target.clone())).collect())
+    }
+}
+
 impl Catalog {
+    /// The same catalog for a run that has a lease: what it would write after the lease went to somebody else is refused.
+    #[must_use]
+    pub fn under_lease(&self, target: &str) -> Self {
+        Self { under: Some(target.into()), ..self.clone() }
+    }
+
+    /// What the transactions of a database ask before they commit; `None` outside of a lease.
+    pub fn fence(&self) -> Option<Arc<dyn Fence>> {
+        self.under.is_some().then(|| Arc::new(self.clone()) as Arc<dyn Fence>)
+    }
+
+    /// Lets whoever had the lease before come through in a database, once for each lease: `wait` is how.
+    pub async fn pass_once(
+        &self,
+        place: &str,
+        wait: impl Future<Output = Result<(), DatabaseError>>,
+    ) -> Result<(), DatabaseError> {
+        let owner = self.under.as_deref().and_then(|target| self.inner.held.with(|held| held.get(target).cloned()));
+        let Some(owner) = owner else { return Ok(()) };
+        let mut passed = owner.passed.lock().await;
+        if !passed.contains(place) {
+            wait.await?;
+            passed.insert(place.to_owned());
+        }
+        Ok(())
+    }
+
     /// Every lease that is held now, expired ones included.
     pub async fn leases(&self) -> Result<Vec<lease::Model>, CatalogError> {
         let Some(read) = self.read().await? else { return Ok(Vec::new()) };
@@ -86,6 +188,7 @@ impl Leases for Catalog {
     async fn acquire(&self, request: &LeaseRequest) -> Result<LeaseAnswer, LedgerError> {
         for _ in 0..TRIES {
             if self.try_acquire(request).await? {
+                self.inner.held.take(request);
                 return Ok(LeaseAnswer::Granted);
             }
             if let Some(held) = self.stored_lease(&request.target).await? {
@@ -126,6 +229,30 @@ impl Leases for Catalog {
         let holder = processes::stored(&request.holder);
         let key = [&request.target, &request.run, &holder].map(|text| text.as_str().into());
         self.change_lease(sql, key.into()).await?;
+        self.inner.held.give_back(request);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Fence for Catalog {
+    fn lock(&self) -> i64 {
+        let name = format!("fixtool lease\n{}\n{}", self.site_id(), self.under.as_deref().unwrap_or_default());
+        let digest = blake3::hash(name.as_bytes());
+        let (first, _) = digest.as_bytes().split_at(8);
+        i64::from_be_bytes(first.try_into().unwrap_or_default())
+    }
+
+    async fn stands(&self, engine: Engine) -> Result<(), DatabaseError> {
+        let Some(target) = self.under.as_deref() else { return Ok(()) };
+        let Some(owner) = self.inner.held.with(|held| held.get(target).cloned()) else { return Ok(()) };
+        let lease = self.stored_lease(target).await.map_err(|error| {
+            let kind = if error.is_transient() { DatabaseErrorKind::Unreachable } else { DatabaseErrorKind::Other };
+            DatabaseError::new(engine, kind, format!("nothing is committed without a look at the lease: {error}"))
+        })?;
+        match lease {
+            Some(lease) if owner.has(&lease) => Ok(()),
+            _ => Err(fence::lost(engine, target)),
+        }
     }
 }

@@ -222,11 +222,13 @@ async fn applied_on_sqlite(connection: &mut SqliteConnection) -> Result<Vec<Appl
     Ok(sqlx::query_as(sql).fetch_all(connection).await?)
 }
 
-/// Makes the directory and an empty file that only their owner can read; leaves what exists as it is.
+/// Makes the directory and an empty file that only their owner can read. What exists is not even opened: with the last
+/// word on a file, the operating system drops every lock that the process has on it, those of SQLite too, and another
+/// process would then take itself for the only one and remove the log.
 fn make_private(file: &Path) -> std::io::Result<()> {
     let mut directory = std::fs::DirBuilder::new();
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -236,8 +238,10 @@ fn make_private(file: &Path) -> std::io::Result<()> {
     if let Some(parent) = file.parent() {
         directory.recursive(true).create(parent)?;
     }
-    options.open(file)?;
-    Ok(())
+    match options.open(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn of_io(error: &std::io::Error, file: &Path) -> CatalogError {

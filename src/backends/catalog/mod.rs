@@ -59,6 +59,8 @@ use crate::model::Engine;
 #[derive(Clone)]
 pub struct Catalog {
     inner: Arc<Inner>,
+    /// The target of the run whose lease every write needs.
+    under: Option<Arc<str>>,
 }
 
 struct Inner {
@@ -76,6 +78,7 @@ struct Inner {
     appender: Option<appender::Appender>,
     /// Set as soon as it is known to tell tenants of one name apart.
     incarnations: OnceCell<()>,
+    held: leases::Held,
     /// The file of the key that signs the trail, as soon as it is known.
     seal: Arc<OnceLock<PathBuf>>,
 }
@@ -109,6 +112,8 @@ impl Catalog {
         let write = Writing { connection: read.clone(), reads_by_itself: true, pooled: false };
         let seal = self.inner.seal.clone();
         let signing = appender::Signing { file: seal.clone(), site: self.inner.site_id.clone() };
+        let held = leases::Held::default();
+        let appender = appender::Appender::start(write.clone(), (self.inner.engine, held.clone()), signing);
         Some(Self::of(Inner {
             engine: self.inner.engine,
             site_id: self.inner.site_id.clone(),
@@ -117,15 +122,16 @@ impl Catalog {
             pooled: false,
             checked: true,
             read: OnceCell::new_with(Some(read.clone())),
-            appender: Some(appender::Appender::start(write.clone(), self.inner.engine, signing)),
+            appender: Some(appender),
             write: Some(write),
             incarnations: OnceCell::new(),
+            held,
             seal,
         }))
     }
 
     fn of(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), under: None }
     }
 
     /// The engine that holds the catalog.
@@ -194,9 +200,13 @@ impl Catalog {
         Ok(Some(DatabaseExecutor::OwnedTransaction(transaction)))
     }
 
-    /// A transaction for writing.
+    /// A transaction for writing. Under a lease nobody can take it over before it ends.
     async fn write(&self) -> Result<DatabaseTransaction, CatalogError> {
-        self.inner.write.as_ref().ok_or(CatalogError::ReadOnly)?.begin().await
+        let transaction = self.inner.write.as_ref().ok_or(CatalogError::ReadOnly)?.begin().await?;
+        if let Some(target) = &self.under {
+            self.inner.held.keep(&transaction, target).await?;
+        }
+        Ok(transaction)
     }
 
     fn appender(&self) -> Result<&appender::Appender, CatalogError> {

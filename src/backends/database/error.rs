@@ -17,6 +17,8 @@ pub enum DatabaseErrorKind {
     Full,
     /// The table would hold more rows than the load was allowed to make.
     Quota,
+    /// The run that writes has lost its lease.
+    Fenced,
     /// The file or a page of it is damaged.
     Corrupt,
     /// The address or the server is not one that fixtool can work with.
@@ -106,6 +108,7 @@ impl miette::Diagnostic for DatabaseError {
             DatabaseErrorKind::Constraint => "constraint",
             DatabaseErrorKind::Full => "full",
             DatabaseErrorKind::Quota => "quota",
+            DatabaseErrorKind::Fenced => "fenced",
             DatabaseErrorKind::Corrupt => "corrupt",
             DatabaseErrorKind::Unsupported => "unsupported",
             DatabaseErrorKind::Other => "other",

@@ -10,6 +10,7 @@ mod calendar;
 pub mod connect;
 pub mod ddl;
 pub mod error;
+pub mod fence;
 pub mod instant;
 pub mod joint;
 pub mod load;
@@ -28,6 +29,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 pub use error::{DatabaseError, DatabaseErrorKind};
+pub use fence::Fence;
 pub use instant::Instant;
 pub use load::{Conflict, Coverage, LoadSession, LoadSpec, RowBatch};
 pub use refill::{Refill, RefillSpec};
@@ -197,6 +199,16 @@ pub struct Lookup {
 pub trait Writer: Reader {
     /// The same placement, for reading.
     fn as_reader(self: Arc<Self>) -> Arc<dyn Reader>;
+
+    /// The same placement, for a run that has a lease: what it would commit after the lease went to somebody else is
+    /// refused. See [`fence`].
+    fn under(self: Arc<Self>, fence: Arc<dyn Fence>) -> Arc<dyn Writer>;
+
+    /// Returns when whoever had the lease before is through. Called once for each lease, before anything else. SQLite does
+    /// so for each file when it is opened.
+    async fn take_over(&self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
 
     /// Carries out statements in one transaction, with `lock_timeout` and retry-safe errors.
     /// Names in the statements are fully

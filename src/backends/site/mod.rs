@@ -22,6 +22,7 @@ use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind, Reader
 use crate::backends::files::TenantFolder;
 use crate::backends::packs;
 use crate::backends::sealing::{Sealing, SealingOptions};
+use crate::engine::Writes;
 use crate::model::selection::closest;
 use crate::model::tenant_record::MAIN_PLACEMENT;
 use crate::model::{Engine, Model, Pack, TenantId, TenantRecord, TenantStatus, Version};
@@ -167,11 +168,11 @@ impl<D: ?Sized> Shared<D> {
 
 /// A site, for reading. Cloning shares everything.
 #[derive(Clone)]
-pub struct SiteReader(Arc<Shared<dyn Reader>>);
+pub struct SiteReader(Arc<Shared<dyn Reader>>, Catalog);
 
 /// A site, for writing. Cloning shares everything.
 #[derive(Clone)]
-pub struct SiteWriter(Arc<Shared<dyn Writer>>);
+pub struct SiteWriter(Arc<Shared<dyn Writer>>, Catalog);
 
 macro_rules! shared_by_both {
     ($session:ty) => {
@@ -183,7 +184,7 @@ macro_rules! shared_by_both {
 
             /// The catalog.
             pub fn catalog(&self) -> &Catalog {
-                &self.0.catalog
+                &self.1
             }
 
             /// The cache, or the absence of one.
@@ -287,7 +288,7 @@ impl SiteReader {
         let main = &options.database;
         let catalog = Catalog::open(&main.address, Access::ReadOnly, &main.for_catalog(1)).await?;
         options.sign(&catalog);
-        Ok(Self(Arc::new(Shared::of(options, catalog, None))))
+        Ok(Self(Arc::new(Shared::of(options, catalog.clone(), None)), catalog))
     }
 
     /// A placement by its name.
@@ -296,6 +297,12 @@ impl SiteReader {
         let at = &slot.placement;
         let session = slot.session.get_or_try_init(|| connect::reader(&at.address, &at.limits)).await?;
         Ok(Arc::clone(session))
+    }
+}
+
+impl Writes for SiteWriter {
+    fn under_lease(&self, target: &str) -> Self {
+        Self(Arc::clone(&self.0), self.1.under_lease(target))
     }
 }
 
@@ -311,7 +318,7 @@ impl SiteWriter {
             None => Catalog::open(&main.address, Access::ReadWrite, &main.for_catalog(runs)).await?,
         };
         options.sign(&catalog);
-        Ok(Self(Arc::new(Shared::of(options, catalog, beside))))
+        Ok(Self(Arc::new(Shared::of(options, catalog.clone(), beside)), catalog))
     }
 
     /// A placement by its name.
@@ -319,7 +326,14 @@ impl SiteWriter {
         let slot = self.0.slot(placement)?;
         let at = &slot.placement;
         let session = slot.session.get_or_try_init(|| connect::writer(&at.address, &at.limits)).await?;
-        Ok(Arc::clone(session))
+        Ok(match self.1.fence() {
+            Some(fence) => {
+                let fenced = Arc::clone(session).under(fence);
+                self.1.pass_once(placement, fenced.take_over()).await?;
+                fenced
+            }
+            None => Arc::clone(session),
+        })
     }
 
     /// A placement for those who only read, over connections that are open already where there are such.

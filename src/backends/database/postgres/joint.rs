@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::Postgres;
 use super::as_owner::Hand;
 use super::code::Effect;
-use super::error::translate;
 use super::own;
 use super::triggers::Silenced;
 use crate::backends::database::joint::{JointStep, Pair};
@@ -51,7 +50,7 @@ impl Postgres {
         }
         hand.dismiss(&mut transaction).await?;
         silenced.wake(&mut transaction).await?;
-        transaction.commit().await.map_err(translate)?;
+        self.commit(transaction).await?;
         Ok(counts)
     }
 }

@@ -10,6 +10,7 @@ mod counters;
 mod described;
 mod error;
 mod exchange;
+mod fence;
 mod instant;
 mod introspect;
 mod joint;
@@ -32,6 +33,7 @@ use sqlx::postgres::PgPool;
 
 use super::address::PostgresAddress;
 use super::connect::Limits;
+use super::fence::Fenced;
 use super::{Access, Capabilities, DatabaseError};
 
 pub(crate) use error::translate;
@@ -46,6 +48,7 @@ pub struct Postgres {
     limits: Limits,
     capabilities: Arc<Capabilities>,
     wear: Arc<session::Wear>,
+    fenced: Fenced,
 }
 
 impl Postgres {
@@ -53,7 +56,7 @@ impl Postgres {
     pub async fn connect(address: &PostgresAddress, access: Access, limits: &Limits) -> Result<Self, DatabaseError> {
         let wear = Arc::new(session::Wear::new(limits.pool_size));
         let (pool, capabilities) = probe::connect(address, access, limits, &wear).await?;
-        Ok(Self { pool, access, limits: limits.clone(), capabilities, wear })
+        Ok(Self { pool, access, limits: limits.clone(), capabilities, wear, fenced: Fenced::default() })
     }
 
     /// The pool, for the catalog, and whether a pooler in transaction mode stands behind it.

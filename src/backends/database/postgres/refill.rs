@@ -55,6 +55,7 @@ impl Postgres {
             let state = (checkpoint.finished, checkpoint.state.clone());
             checkpoint::write(connection, &place, checkpoint.position, state).await?;
         }
+        self.stands().await?;
         run(connection, "COMMIT".to_owned()).await?;
         drop(open.0.take());
         Ok(rows)
@@ -158,7 +159,7 @@ impl Postgres {
     async fn execute_one(&self, namespace: &Namespace, sql: String) -> Result<(), DatabaseError> {
         let mut transaction = self.begin(namespace).await?;
         run(&mut transaction, sql).await?;
-        transaction.commit().await.map_err(translate)
+        self.commit(transaction).await
     }
 
     /// What counts by itself goes on behind the last row.
@@ -168,7 +169,7 @@ impl Postgres {
             counters::advance((&mut transaction, &Hand::Ours), (namespace, table), None, &qualified(namespace, table))
                 .await?;
         }
-        transaction.commit().await.map_err(translate)
+        self.commit(transaction).await
     }
 }
 

@@ -97,7 +97,7 @@ impl Postgres {
             Access::ReadOnly => "READ ONLY",
             Access::ReadWrite => "READ WRITE",
         };
-        format!("BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {}", self.settings_sql())
+        format!("BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {}{}", self.settings_sql(), self.fence_sql())
     }
 
     /// `BEGIN` of a transaction that sees one moment all the while: that of an exported snapshot, or

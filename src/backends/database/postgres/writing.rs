@@ -10,10 +10,13 @@ use super::error::translate;
 use super::introspect::{TABLES, settle};
 use super::{Postgres, load, own};
 use crate::backends::database::ddl::Stages;
+use crate::backends::database::fence::Fenced;
 use crate::backends::database::joint::{JointStep, Pair};
 use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
 use crate::backends::database::quote::{identifier, qualified};
-use crate::backends::database::{DatabaseError, DatabaseErrorKind, Reader, Refill, RefillSpec, Writer, own_tables};
+use crate::backends::database::{
+    DatabaseError, DatabaseErrorKind, Fence, Reader, Refill, RefillSpec, Writer, own_tables,
+};
 use crate::model::{Engine, Namespace};
 
 /// Statements that go to the server in one message.
@@ -28,6 +31,14 @@ impl Writer for Postgres {
         self
     }
 
+    fn under(self: Arc<Self>, fence: Arc<dyn Fence>) -> Arc<dyn Writer> {
+        Arc::new(Self { fenced: Fenced(Some(fence)), ..(*self).clone() })
+    }
+
+    async fn take_over(&self) -> Result<(), DatabaseError> {
+        self.outlast().await
+    }
+
     async fn execute(&self, namespace: &Namespace, statements: &[String]) -> Result<(), DatabaseError> {
         let mut transaction = self.begin(namespace).await?;
         let names = |what: &str| statements.iter().any(|sql| sql.contains(what));
@@ -39,7 +50,7 @@ impl Writer for Postgres {
             let sql = together.join(";\n");
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.map_err(translate)?;
         }
-        transaction.commit().await.map_err(translate)
+        self.commit(transaction).await
     }
 
     async fn create_namespace(&self, namespace: &Namespace) -> Result<(), DatabaseError> {
@@ -136,7 +147,7 @@ impl Postgres {
         .execute(&mut *transaction)
         .await
         .map_err(translate)?;
-        transaction.commit().await.map_err(translate)
+        self.commit(transaction).await
     }
 }
 

@@ -69,6 +69,7 @@ impl Sqlite {
             let writing = sharing::write(file).await?;
             held.push((self.hold(file).await?, writing));
         }
+        self.stands().await?;
         write_note(&file, &Note { chosen: inode(&fresh_file).unwrap_or_default(), fresh: fresh_file, old: old_file })?;
         let done = carry_out(&file);
         for (connection, writing) in held {

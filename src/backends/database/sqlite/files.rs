@@ -77,6 +77,11 @@ impl Sqlite {
             .connect_with(for_writing(&file))
             .await
             .map_err(translate)?;
+        if self.fenced.0.is_some() {
+            // Whoever had the lease before may stand right before its COMMIT.
+            let barrier = pool.begin_with("BEGIN IMMEDIATE").await.map_err(translate)?;
+            barrier.rollback().await.map_err(translate)?;
+        }
         if pools.len() >= MOST_OPEN {
             // Whoever still works with it keeps it open meanwhile.
             tokio::spawn(pools.remove(0).close());
@@ -89,6 +94,20 @@ impl Sqlite {
     /// never fail in the middle because somebody else wrote first.
     pub(crate) async fn begin(&self, namespace: &Namespace) -> Result<Transaction<'static, Driver>, DatabaseError> {
         self.pool(namespace).await?.begin_with("BEGIN IMMEDIATE").await.map_err(translate)
+    }
+
+    /// Commits what was written, if the run still has its lease.
+    pub(super) async fn commit(&self, transaction: Transaction<'_, Driver>) -> Result<(), DatabaseError> {
+        self.stands().await?;
+        transaction.commit().await.map_err(translate)
+    }
+
+    /// Whether the run still has its lease, for whoever holds the file's write lock and is about to commit.
+    pub(super) async fn stands(&self) -> Result<(), DatabaseError> {
+        match &self.fenced.0 {
+            Some(fence) => fence.stands(Engine::Sqlite).await,
+            None => Ok(()),
+        }
     }
 
     /// Closes one file, so that it can be moved or removed.

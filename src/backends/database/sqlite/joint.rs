@@ -24,38 +24,42 @@ impl Sqlite {
         let mut connection = pool.acquire().await.map_err(translate)?.detach();
         let attach = format!("ATTACH DATABASE ? AS {ATTACHED}");
         sqlx::query(AssertSqlSafe(attach)).bind(path).execute(&mut connection).await.map_err(translate)?;
-        let done = carried_out(&mut connection, steps).await;
+        let done = self.carried_out(&mut connection, steps).await;
         let closed = connection.close().await.map_err(translate);
         let changed = done?;
         closed?;
         Ok(changed)
     }
-}
 
-async fn carried_out(connection: &mut SqliteConnection, steps: &[JointStep]) -> Result<Vec<u64>, DatabaseError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(translate)?;
-    let mut changed = Vec::with_capacity(steps.len());
-    for step in steps {
-        changed.push(match step {
-            JointStep::Change { sql, .. } | JointStep::Own(sql) => sqlx::query(AssertSqlSafe(sql.clone()))
-                .execute(&mut *transaction)
-                .await
-                .map_err(translate)?
-                .rows_affected(),
-            JointStep::Refuse { query, message, help } => {
-                let rows: i64 = sqlx::query_scalar(AssertSqlSafe(query.clone()))
-                    .fetch_one(&mut *transaction)
+    async fn carried_out(
+        &self,
+        connection: &mut SqliteConnection,
+        steps: &[JointStep],
+    ) -> Result<Vec<u64>, DatabaseError> {
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(translate)?;
+        let mut changed = Vec::with_capacity(steps.len());
+        for step in steps {
+            changed.push(match step {
+                JointStep::Change { sql, .. } | JointStep::Own(sql) => sqlx::query(AssertSqlSafe(sql.clone()))
+                    .execute(&mut *transaction)
                     .await
-                    .map_err(translate)?;
-                if rows != 0 {
-                    let message = format!("{rows} {message}");
-                    let refused = DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Constraint, message);
-                    return Err(refused.with_help(help));
+                    .map_err(translate)?
+                    .rows_affected(),
+                JointStep::Refuse { query, message, help } => {
+                    let rows: i64 = sqlx::query_scalar(AssertSqlSafe(query.clone()))
+                        .fetch_one(&mut *transaction)
+                        .await
+                        .map_err(translate)?;
+                    if rows != 0 {
+                        let message = format!("{rows} {message}");
+                        let refused = DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Constraint, message);
+                        return Err(refused.with_help(help));
+                    }
+                    0
                 }
-                0
-            }
-        });
+            });
+        }
+        self.commit(transaction).await?;
+        Ok(changed)
     }
-    transaction.commit().await.map_err(translate)?;
-    Ok(changed)
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use super::address::SqliteAddress;
 use super::connect::Limits;
+use super::fence::Fenced;
 use super::{Access, Capabilities, DatabaseError};
 
 pub(crate) use error::translate;
@@ -34,6 +35,7 @@ pub struct Sqlite {
     limits: Limits,
     capabilities: Arc<Capabilities>,
     files: Arc<files::OpenFiles>,
+    fenced: Fenced,
 }
 
 impl Sqlite {
@@ -47,6 +49,7 @@ impl Sqlite {
             limits: limits.clone(),
             capabilities: Arc::new(capabilities),
             files: Arc::default(),
+            fenced: Fenced::default(),
         })
     }
 }

@@ -41,6 +41,7 @@ impl Sqlite {
             let state = (checkpoint.finished, checkpoint.state.clone());
             checkpoint::write(&mut connection, &place, checkpoint.position, state).await?;
         }
+        self.stands().await?;
         run(&mut connection, "COMMIT").await?;
         connection.close().await.map_err(translate)?;
         Ok(rows)
@@ -62,6 +63,7 @@ impl Sqlite {
             }
         }
         prove_foreign_keys(&mut connection).await?;
+        self.stands().await?;
         run(&mut connection, "COMMIT").await?;
         run(&mut connection, "PRAGMA analysis_limit = 1000; ANALYZE").await?;
         connection.close().await.map_err(translate)

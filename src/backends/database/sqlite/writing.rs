@@ -14,10 +14,11 @@ use super::files::{io_error, missing};
 use super::session::beside;
 use super::{Sqlite, load, translate};
 use crate::backends::database::ddl::Stages;
+use crate::backends::database::fence::Fenced;
 use crate::backends::database::joint::{JointStep, Pair};
 use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
 use crate::backends::database::{
-    Access, DatabaseError, DatabaseErrorKind, Reader, Refill, RefillSpec, Writer, own_tables,
+    Access, DatabaseError, DatabaseErrorKind, Fence, Reader, Refill, RefillSpec, Writer, own_tables,
 };
 use crate::model::{Engine, Namespace};
 
@@ -30,12 +31,16 @@ impl Writer for Sqlite {
         self
     }
 
+    fn under(self: Arc<Self>, fence: Arc<dyn Fence>) -> Arc<dyn Writer> {
+        Arc::new(Self { fenced: Fenced(Some(fence)), ..(*self).clone() })
+    }
+
     async fn execute(&self, namespace: &Namespace, statements: &[String]) -> Result<(), DatabaseError> {
         let mut transaction = self.begin(namespace).await?;
         for statement in statements {
             sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut *transaction).await.map_err(translate)?;
         }
-        transaction.commit().await.map_err(translate)
+        self.commit(transaction).await
     }
 
     async fn create_namespace(&self, namespace: &Namespace) -> Result<(), DatabaseError> {
@@ -55,6 +60,7 @@ impl Writer for Sqlite {
         self.refuse_if_reading()?;
         refuse_own_file(namespace)?;
         self.settle(namespace)?;
+        self.stands().await?;
         self.remove(&self.file(namespace)?).await
     }
 
@@ -76,6 +82,7 @@ impl Writer for Sqlite {
             return Err(DatabaseError::new(Engine::Sqlite, DatabaseErrorKind::Contention, message)
                 .with_help("stop the program that uses the tenant, then try again"));
         }
+        self.stands().await?;
         fs::rename(&old, &new).map_err(|error| io_error(&new, &error))?;
         sync_folder(&new)
     }

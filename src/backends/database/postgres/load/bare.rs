@@ -62,7 +62,16 @@ pub async fn begin(database: &Postgres, spec: &Target) -> Result<Option<BareLoad
             let binary = matches!(encoding, Encoding::CopyBinary { .. });
             let copying = Copying::into((&table, &spec.table), spec.columns.clone(), binary);
             let (positions, refused) = (Positions::default(), Vec::new());
-            let job = Job { spec: spec.clone(), table, rebuild, positions, refused, copying, binary };
+            let job = Job {
+                database: database.clone(),
+                spec: spec.clone(),
+                table,
+                rebuild,
+                positions,
+                refused,
+                copying,
+                binary,
+            };
             let task = tokio::spawn(job.carry_out(connection, receiver));
             Ok(Some(BareLoad { sender: Some(sender), task, encoding }))
         }
@@ -131,6 +140,7 @@ async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), DatabaseErr
 }
 
 struct Job {
+    database: Postgres,
     spec: Target,
     table: String,
     rebuild: Rebuild,
@@ -199,6 +209,7 @@ impl Job {
             "counts": { "inserted": self.positions.rows(), "refused": written.refused.len() },
         });
         checkpoint::finish_bare(connection, spec, state).await?;
+        self.database.stands().await?;
         Ok(Some(written))
     }
 

@@ -82,7 +82,7 @@ pub(super) async fn unload(database: &Postgres, spec: &UnloadSpec) -> Result<Opt
         return unload::taken_back(&mut transaction, spec).await;
     };
     let unloaded = unload::unload(&mut transaction, spec, &checkpoint).await?;
-    transaction.commit().await.map_err(translate)?;
+    database.commit(transaction).await?;
     Ok(Some(unloaded))
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn delete_missing(database: &Postgres, spec: &MissingSpec) -> R
     let place = checkpoint::Place { namespace: &spec.namespace, run: &spec.run, step: spec.step };
     let state = serde_json::json!({ "road": "staged", "counts": { "deleted": deleted } });
     checkpoint::write(&mut transaction, &place, 0, (true, state)).await?;
-    transaction.commit().await.map_err(translate)?;
+    database.commit(transaction).await?;
     Ok(deleted)
 }
 

@@ -102,7 +102,7 @@ impl StagedLoad {
         let state = serde_json::json!({ "road": "staged", "counts": totals });
         checkpoint::write(&mut transaction, &place(&self.spec), position, (false, state)).await?;
         self.spec.hand.dismiss(&mut transaction).await?;
-        transaction.commit().await.map_err(translate)?;
+        self.database.commit(transaction).await?;
         self.counts = totals;
         self.position = position;
         Ok(Written { counts, refused })
@@ -284,7 +284,7 @@ impl LoadSession for StagedLoad {
             merge::forget_seen(&mut transaction, &self.spec).await?;
         }
         checkpoint::write(&mut transaction, &place(&self.spec), self.position, (true, state)).await?;
-        transaction.commit().await.map_err(translate)?;
+        self.database.commit(transaction).await?;
         Ok(written)
     }
 }

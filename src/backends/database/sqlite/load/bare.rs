@@ -46,7 +46,7 @@ pub async fn begin(database: &Sqlite, spec: &LoadSpec) -> Result<Option<BareLoad
         run(&mut connection, statement).await?;
     }
     let inserter = Inserter::into_table(&identifier(&spec.table), &spec.columns).keeping_rows(spec.reject);
-    let fill = Fill::of(connection, spec, rebuild);
+    let fill = Fill::of(connection, (database, spec), rebuild);
     let (sender, receiver) = mpsc::channel(IN_FLIGHT);
     let task = tokio::spawn(fill.carry_out(receiver));
     Ok(Some(BareLoad { sender: Some(sender), task, inserter, prints }))

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::sync::mpsc;
 
+use super::super::Sqlite;
 use super::super::error::translate;
 use super::super::rebuild::Rebuild;
 use super::bare::run;
@@ -33,6 +34,8 @@ pub enum Message {
 
 /// The table that is filled.
 pub struct Fill {
+    /// Where the file is, and under which lease.
+    database: Sqlite,
     /// A connection of its own, in a transaction: closing it rolls back.
     connection: SqliteConnection,
     /// What is loaded.
@@ -50,9 +53,10 @@ pub struct Fill {
 
 impl Fill {
     /// Over a connection on which the table is stripped already.
-    pub fn of(connection: SqliteConnection, spec: &LoadSpec, rebuild: Rebuild) -> Self {
+    pub fn of(connection: SqliteConnection, (database, spec): (&Sqlite, &LoadSpec), rebuild: Rebuild) -> Self {
         let (positions, refused) = (Positions::default(), Vec::new());
-        Self { connection, spec: spec.clone(), rebuild, positions, entries: 0, rows: 0, refused }
+        let database = database.clone();
+        Self { database, connection, spec: spec.clone(), rebuild, positions, entries: 0, rows: 0, refused }
     }
 
     /// Carries out what the session says; nothing is durable unless it says that all was sent.
@@ -248,6 +252,7 @@ impl Fill {
         let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
         checkpoint::remember_refused(&mut self.connection, &place, &refused).await?;
         checkpoint::write(&mut self.connection, &place, 0, (true, state)).await?;
+        self.database.stands().await?;
         run(&mut self.connection, "COMMIT").await?;
         Ok(Written { counts: [("inserted", inserted)].into(), refused })
     }

@@ -35,7 +35,7 @@ pub(super) async fn begin(database: &Sqlite, spec: LoadSpec) -> Result<Box<dyn L
 pub(super) async fn unload(database: &Sqlite, spec: &UnloadSpec) -> Result<Option<Unloaded>, DatabaseError> {
     let mut transaction = database.begin(&spec.namespace).await?;
     let unloaded = unload::unload(&mut transaction, spec).await?;
-    transaction.commit().await.map_err(translate)?;
+    database.commit(transaction).await?;
     Ok(unloaded)
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn delete_missing(database: &Sqlite, spec: &MissingSpec) -> Res
     let place = checkpoint::Place { namespace: &spec.namespace, run: &spec.run, step: spec.step };
     let state = serde_json::json!({ "road": "staged", "counts": { "deleted": deleted } });
     checkpoint::write(&mut transaction, &place, 0, (true, state)).await?;
-    transaction.commit().await.map_err(translate)?;
+    database.commit(transaction).await?;
     Ok(deleted)
 }
 

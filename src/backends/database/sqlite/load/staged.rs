@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 use sqlx::pool::PoolConnection;
+use sqlx::{Connection, SqliteConnection};
 
 use super::super::Sqlite;
 use super::super::error::translate;
@@ -22,6 +22,7 @@ use crate::model::{Row, Value};
 
 /// A staged load in progress.
 pub struct StagedLoad {
+    database: Sqlite,
     connection: PoolConnection<sqlx::Sqlite>,
     spec: LoadSpec,
     counts: BTreeMap<String, u64>,
@@ -52,7 +53,8 @@ impl StagedLoad {
         run(&mut connection, &create).await?;
         let counts = spec.resume.as_ref().and_then(|c| serde_json::from_value(c.state.get("counts")?.clone()).ok());
         let position = spec.resume.as_ref().map_or(0, |c| c.position);
-        Ok(Self { connection, spec: spec.clone(), counts: counts.unwrap_or_default(), position, gathers: false })
+        let (database, spec, counts) = (database.clone(), spec.clone(), counts.unwrap_or_default());
+        Ok(Self { database, connection, spec, counts, position, gathers: false })
     }
 
     async fn batch(&mut self, ordinals: Vec<u64>, rows: Vec<Row>, position: u64) -> Result<Written, DatabaseError> {
@@ -137,6 +139,7 @@ impl StagedLoad {
         *totals.entry("refused".to_owned()).or_default() += refused.len() as u64;
         let state = serde_json::json!({ "road": "staged", "counts": totals });
         checkpoint::write(connection, &place, position, (false, state)).await?;
+        self.database.stands().await?;
         Ok(Settled::Done(Written { counts, refused }, totals))
     }
 }
@@ -192,10 +195,12 @@ impl LoadSession for StagedLoad {
         }
         let state = serde_json::json!({ "road": "staged", "counts": self.counts });
         let place = Place { namespace: &self.spec.namespace, run: &self.spec.run, step: self.spec.step };
-        checkpoint::write(&mut self.connection, &place, self.position, (true, state)).await?;
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(translate)?;
+        checkpoint::write(&mut transaction, &place, self.position, (true, state)).await?;
         if !self.spec.remember_keys && self.counts.contains_key("unchanged") {
-            merge::forget_seen(&mut self.connection, &self.spec).await?;
+            merge::forget_seen(&mut transaction, &self.spec).await?;
         }
+        self.database.commit(transaction).await?;
         run(&mut self.connection, &format!("DROP TABLE IF EXISTS {STAGE}")).await?;
         Ok(written)
     }
