@@ -63,6 +63,15 @@ impl RetryPolicy {
     /// may be made twice.
     pub(super) async fn insist<T, E: Failure, F: Future<Output = Result<T, E>>>(
         &self,
+        call: impl FnMut() -> F,
+    ) -> Result<T, E> {
+        self.insist_on(E::is_transient, call).await
+    }
+
+    /// The same for what the caller says passes by itself.
+    pub async fn insist_on<T, E, F: Future<Output = Result<T, E>>>(
+        &self,
+        passes: impl Fn(&E) -> bool,
         mut call: impl FnMut() -> F,
     ) -> Result<T, E> {
         let mut attempt = 1;
@@ -71,7 +80,7 @@ impl RetryPolicy {
             let settled = call().await;
             let since_first = failing_since.get_or_insert_with(Instant::now).elapsed();
             match settled {
-                Err(error) if error.is_transient() && !self.is_spent(attempt, since_first) => {
+                Err(error) if passes(&error) && !self.is_spent(attempt, since_first) => {
                     tokio::time::sleep(self.wait(attempt)).await;
                     attempt += 1;
                 }

@@ -141,7 +141,9 @@ fn codes_of_the_source() -> BTreeSet<String> {
             codes.extend(pattern.captures_iter(source).map(|found| found[1].to_owned()));
         }
     }
-    for kind in ["unreachable", "permission", "contention", "constraint", "full", "corrupt", "unsupported", "other"] {
+    for kind in
+        ["unreachable", "permission", "contention", "constraint", "full", "fenced", "corrupt", "unsupported", "other"]
+    {
         codes.insert(format!("fixtool::database::{kind}"));
     }
     codes

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Executor, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection, SqlitePool};
 use tokio::sync::OnceCell;
 
 use super::appender::{Appender, Signing};
@@ -15,7 +15,8 @@ use super::{Catalog, CatalogError, Inner, Source, Writing, identity, migrations}
 use crate::backends::database::Access;
 use crate::backends::database::address::PostgresAddress;
 use crate::backends::database::connect::Limits;
-use crate::backends::database::postgres::Postgres;
+use crate::backends::database::postgres::{Postgres, translate};
+use crate::backends::database::sqlite::room;
 use crate::model::Engine;
 
 /// How long a free connection, or SQLite's write lock, is waited for.
@@ -29,7 +30,7 @@ pub(super) async fn postgres(
     let database = Postgres::connect(address, access, limits).await?;
     let (pool, pooled) = database.pool();
     let pool = pool.clone();
-    let mut first = pool.acquire().await?;
+    let mut first = pool.acquire().await.map_err(translate)?;
     let exists = migrations::exists_on_postgres(&mut *first).await?;
     // Once there is a stored identity, it is the one that counts.
     let mut site_id = if exists { String::new() } else { identity::of_database(&mut first, address).await };
@@ -78,6 +79,7 @@ pub(super) async fn postgres(
 
 pub(super) async fn sqlite(file: &Path, access: Access, size: u32) -> Result<Catalog, CatalogError> {
     let file = std::path::absolute(file).map_err(|error| CatalogError::Unreachable(error.to_string()))?;
+    room::remember(&file);
     let mut site_id = identity::of_file(&file);
     let read = OnceCell::new();
     let mut write = None;
@@ -144,8 +146,18 @@ async fn sqlite_pool(file: &Path, access: Access, size: u32) -> Result<SqlitePoo
     match (first, access) {
         // In a directory that may not be written, a file in WAL mode opens only as one that nobody changes.
         (Err(CatalogError::Unreachable(_)), Access::ReadOnly) => attached(immutable(text), access, size).await,
+        // On a full disk there is no room for what a reader shares with writers. Without a log there are none.
+        (Err(CatalogError::Full(_)), Access::ReadOnly) if !has_log(file) => {
+            attached(immutable(text), access, size).await
+        }
         (other, _) => other,
     }
+}
+
+fn has_log(file: &Path) -> bool {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 fn immutable(path: &str) -> String {
@@ -163,6 +175,9 @@ fn immutable(path: &str) -> String {
 
 async fn attached(target: String, access: Access, size: u32) -> Result<SqlitePool, CatalogError> {
     let options = SqliteConnectOptions::new().busy_timeout(PATIENCE).create_if_missing(false);
+    // A pool tries again and again, for as long as its patience lasts, whatever is wrong.
+    let mut first = options.connect().await?;
+    attach(&mut first, target.clone(), access).await?;
     let pool = SqlitePoolOptions::new()
         .max_connections(size)
         .acquire_timeout(PATIENCE)
@@ -170,17 +185,23 @@ async fn attached(target: String, access: Access, size: u32) -> Result<SqlitePoo
         .max_lifetime(None)
         .after_connect(move |connection, _| {
             let target = target.clone();
-            Box::pin(async move {
-                sqlx::query("ATTACH DATABASE ?1 AS fixtool").bind(target).execute(&mut *connection).await?;
-                let settings = match access {
-                    Access::ReadOnly => "PRAGMA query_only = ON; SELECT count(*) FROM fixtool.sqlite_master",
-                    Access::ReadWrite => "PRAGMA fixtool.synchronous = NORMAL",
-                };
-                connection.execute(settings).await?;
-                Ok(())
-            })
+            Box::pin(async move { attach(connection, target, access).await })
         });
-    Ok(pool.connect_with(options).await?)
+    let pool = pool.connect_with(options).await?;
+    // Not before, or it would be the last one and remove the log.
+    first.close().await?;
+    Ok(pool)
+}
+
+async fn attach(connection: &mut SqliteConnection, target: String, access: Access) -> Result<(), sqlx::Error> {
+    sqlx::query("ATTACH DATABASE ?1 AS fixtool").bind(target).execute(&mut *connection).await?;
+    let settings = match access {
+        Access::ReadOnly => "PRAGMA query_only = ON; SELECT count(*) FROM fixtool.sqlite_master",
+        // The count opens the log, which is what may not be possible.
+        Access::ReadWrite => "PRAGMA fixtool.synchronous = NORMAL; SELECT count(*) FROM fixtool.sqlite_master",
+    };
+    connection.execute(settings).await?;
+    Ok(())
 }
 
 pub(super) async fn close(connection: &DatabaseConnection) {

@@ -4,6 +4,7 @@ use miette::Diagnostic;
 use sea_orm::DbErr;
 use thiserror::Error;
 
+use crate::backends::database::sqlite::room;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::engine::ledger::LedgerError;
 use crate::engine::{Failure, FailureKind};
@@ -26,6 +27,10 @@ pub enum CatalogError {
         help("the user needs rights on the schema 'fixtool', or to the directory of catalog.db")
     )]
     Permission(String),
+    /// The disk that holds the catalog is full.
+    #[error("the disk of the catalog is full: {0}")]
+    #[diagnostic(code(fixtool::catalog::full), help("make room on it, then go on: 'fixtool op log' shows the runs"))]
+    Full(String),
     /// Somebody else is writing, and it took too long.
     #[error("the catalog is busy: {0}")]
     #[diagnostic(code(fixtool::catalog::busy), help("run the command again; 'fixtool op log' shows who is at work"))]
@@ -120,6 +125,13 @@ pub enum CatalogError {
     },
 }
 
+impl CatalogError {
+    /// Whether the catalog's server answered and hung up. See [`DatabaseError::is_cut`].
+    pub fn is_cut(&self) -> bool {
+        matches!(self, Self::Connect(error) if error.is_cut())
+    }
+}
+
 impl Failure for CatalogError {
     fn kind(&self) -> FailureKind {
         match self {
@@ -131,7 +143,7 @@ impl Failure for CatalogError {
             },
             Self::Unreachable(_) | Self::Busy(_) => FailureKind::Unreachable,
             Self::Permission(_) | Self::SealKey { .. } => FailureKind::Permission,
-            Self::Database(_) | Self::Exists(_) => FailureKind::Failed,
+            Self::Database(_) | Self::Exists(_) | Self::Full(_) => FailureKind::Failed,
             Self::Damaged(_) | Self::MigrationChanged { .. } => FailureKind::Findings,
             Self::TooNew { .. } | Self::PlanApplied { .. } | Self::NotResumable { .. } | Self::AmbiguousRun { .. } => {
                 FailureKind::Refused
@@ -197,7 +209,9 @@ fn of_server(code: &str, message: &str) -> CatalogError {
     let message = message.to_owned();
     if code.len() == 5 {
         return match code.get(..2).unwrap_or_default() {
-            "08" | "57" | "53" => CatalogError::Unreachable(message),
+            "08" | "57" => CatalogError::Unreachable(message),
+            "53" if code == "53300" => CatalogError::Unreachable(message),
+            "53" => CatalogError::Full(message),
             "28" => CatalogError::Permission(message),
             "40" | "55" => CatalogError::Busy(message),
             _ if matches!(code, "42501" | "25006") => CatalogError::Permission(message),
@@ -208,8 +222,12 @@ fn of_server(code: &str, message: &str) -> CatalogError {
     }
     match code.parse::<i32>().unwrap_or_default() & 0xff {
         5 | 6 => CatalogError::Busy(message),
+        13 => CatalogError::Full(message),
+        10 | 14 => match room::full() {
+            Some(folder) => CatalogError::Full(format!("{message}; no space is left in {}", folder.display())),
+            None => CatalogError::Unreachable(message),
+        },
         3 | 8 | 23 => CatalogError::Permission(message),
-        14 => CatalogError::Unreachable(message),
         11 | 26 => CatalogError::Damaged(message),
         19 if matches!(code, "1555" | "2067") => CatalogError::Exists(message),
         _ => CatalogError::Database(message),

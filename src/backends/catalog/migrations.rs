@@ -250,6 +250,7 @@ fn of_io(error: &std::io::Error, file: &Path) -> CatalogError {
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
             CatalogError::Permission(message)
         }
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => CatalogError::Full(message),
         _ => CatalogError::Unreachable(message),
     }
 }

@@ -76,6 +76,12 @@ impl DatabaseError {
         }
     }
 
+    /// Whether somebody answered and hung up, or has no place yet: a server that is starting, a balancer that changes its
+    /// mind. Where nobody answers, or somebody refuses, this is not so.
+    pub fn is_cut(&self) -> bool {
+        self.engine == Engine::Postgres && matches!(self.code.as_deref(), Some("08006" | "57P03" | "53300"))
+    }
+
     /// Whether the same call may go through later by itself.
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, DatabaseErrorKind::Unreachable | DatabaseErrorKind::Contention)

@@ -8,6 +8,7 @@ mod error;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
@@ -15,14 +16,14 @@ pub use error::{SiteError, database_failure};
 
 use crate::backends::backups::BackupOptions;
 use crate::backends::cache::Cache;
-use crate::backends::catalog::Catalog;
+use crate::backends::catalog::{Catalog, CatalogError};
 use crate::backends::database::address::{Address, InvalidAddress};
 use crate::backends::database::connect::{self, Limits};
 use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind, Reader, Writer};
 use crate::backends::files::TenantFolder;
 use crate::backends::packs;
 use crate::backends::sealing::{Sealing, SealingOptions};
-use crate::engine::Writes;
+use crate::engine::{RetryPolicy, Writes};
 use crate::model::selection::closest;
 use crate::model::tenant_record::MAIN_PLACEMENT;
 use crate::model::{Engine, Model, Pack, TenantId, TenantRecord, TenantStatus, Version};
@@ -49,6 +50,14 @@ impl Placement {
         limits
     }
 }
+
+/// How a connection is made again that was cut while it was made: some seconds, since whoever typed the command waits.
+const GREETING: RetryPolicy = RetryPolicy {
+    attempts: 7,
+    base: Duration::from_millis(200),
+    cap: Duration::from_secs(4),
+    within: Duration::from_secs(20),
+};
 
 /// Everything that makes up a site, as settled beforehand.
 #[derive(Debug, Clone)]
@@ -286,7 +295,9 @@ impl SiteReader {
         // To read the pack that most tenants have takes as long as to connect.
         tokio::task::spawn_blocking(packs::warm);
         let main = &options.database;
-        let catalog = Catalog::open(&main.address, Access::ReadOnly, &main.for_catalog(1)).await?;
+        let limits = main.for_catalog(1);
+        let open = || Catalog::open(&main.address, Access::ReadOnly, &limits);
+        let catalog = GREETING.insist_on(CatalogError::is_cut, open).await?;
         options.sign(&catalog);
         Ok(Self(Arc::new(Shared::of(options, catalog.clone(), None)), catalog))
     }
@@ -295,7 +306,8 @@ impl SiteReader {
     pub async fn database(&self, placement: &str) -> Result<Arc<dyn Reader>, SiteError> {
         let slot = self.0.slot(placement)?;
         let at = &slot.placement;
-        let session = slot.session.get_or_try_init(|| connect::reader(&at.address, &at.limits)).await?;
+        let open = || GREETING.insist_on(DatabaseError::is_cut, || connect::reader(&at.address, &at.limits));
+        let session = slot.session.get_or_try_init(open).await?;
         Ok(Arc::clone(session))
     }
 }
@@ -315,7 +327,11 @@ impl SiteWriter {
         let open = beside.filter(|_| runs == 1).and_then(|beside| beside.catalog().for_one_run());
         let catalog = match open {
             Some(open) => open,
-            None => Catalog::open(&main.address, Access::ReadWrite, &main.for_catalog(runs)).await?,
+            None => {
+                let limits = main.for_catalog(runs);
+                let open = || Catalog::open(&main.address, Access::ReadWrite, &limits);
+                GREETING.insist_on(CatalogError::is_cut, open).await?
+            }
         };
         options.sign(&catalog);
         Ok(Self(Arc::new(Shared::of(options, catalog.clone(), beside)), catalog))
@@ -325,7 +341,8 @@ impl SiteWriter {
     pub async fn database(&self, placement: &str) -> Result<Arc<dyn Writer>, SiteError> {
         let slot = self.0.slot(placement)?;
         let at = &slot.placement;
-        let session = slot.session.get_or_try_init(|| connect::writer(&at.address, &at.limits)).await?;
+        let open = || GREETING.insist_on(DatabaseError::is_cut, || connect::writer(&at.address, &at.limits));
+        let session = slot.session.get_or_try_init(open).await?;
         Ok(match self.1.fence() {
             Some(fence) => {
                 let fenced = Arc::clone(session).under(fence);

@@ -15,12 +15,16 @@ pub(crate) fn translate(error: sqlx::Error) -> DatabaseError {
         },
         // rustls hands what it does not trust on as invalid data.
         sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => untrusted(&cause.to_string()),
-        sqlx::Error::Io(cause) => new(DatabaseErrorKind::Unreachable, format!("the connection failed: {cause}"))
-            .with_help("check that the server runs and that host and port are right: 'fixtool doctor'"),
+        sqlx::Error::Io(cause) => DatabaseError {
+            code: is_cut(cause.kind()).then(|| CUT.into()),
+            ..new(DatabaseErrorKind::Unreachable, format!("the connection failed: {cause}"))
+                .with_help("check that the server runs and that host and port are right: 'fixtool doctor'")
+        },
         // A server that goes down in the middle of a greeting leaves half an answer.
-        sqlx::Error::Protocol(cause) => {
-            new(DatabaseErrorKind::Unreachable, format!("the connection broke off: {cause}"))
-        }
+        sqlx::Error::Protocol(cause) => DatabaseError {
+            code: Some(CUT.into()),
+            ..new(DatabaseErrorKind::Unreachable, format!("the connection broke off: {cause}"))
+        },
         sqlx::Error::Tls(cause) => untrusted(&cause.to_string()),
         sqlx::Error::PoolTimedOut => new(DatabaseErrorKind::Unreachable, "no connection could be had in time".into())
             .with_help("check that the server answers: 'fixtool doctor'; if it does, raise DATABASE_POOL_SIZE"),
@@ -31,6 +35,15 @@ pub(crate) fn translate(error: sqlx::Error) -> DatabaseError {
         sqlx::Error::BeginFailed => new(DatabaseErrorKind::Unreachable, "no transaction could be begun".into()),
         other => new(DatabaseErrorKind::Other, other.to_string()),
     }
+}
+
+/// The SQLSTATE of a connection that broke.
+pub(super) const CUT: &str = "08006";
+
+/// Whether somebody was there and hung up.
+fn is_cut(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind as Kind;
+    matches!(kind, Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe)
 }
 
 fn untrusted(cause: &str) -> DatabaseError {

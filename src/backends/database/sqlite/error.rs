@@ -1,5 +1,6 @@
 //! SQLite's errors, sorted by result code.
 
+use super::room;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::Engine;
 
@@ -22,13 +23,19 @@ pub(crate) fn translate(error: sqlx::Error) -> DatabaseError {
 }
 
 fn of_file(code: i32, message: &str) -> DatabaseError {
-    let kind = kind_of(code);
+    let (mut kind, mut message) = (kind_of(code), message.to_owned());
+    if kind == DatabaseErrorKind::Unreachable
+        && let Some(folder) = room::full()
+    {
+        kind = DatabaseErrorKind::Full;
+        message = format!("{message}; no space is left in {}", folder.display());
+    }
     DatabaseError {
         engine: Engine::Sqlite,
         kind,
-        message: message.to_owned(),
         code: Some(code.to_string().into()),
-        constraint: (kind == DatabaseErrorKind::Constraint).then(|| constraint_of(message)).flatten().map(Into::into),
+        constraint: (kind == DatabaseErrorKind::Constraint).then(|| constraint_of(&message)).flatten().map(Into::into),
+        message,
         context: None,
         help: help_of(kind).map(str::to_owned),
     }

@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{ConnectOptions, Sqlite as Driver, Transaction};
 use tokio::sync::Mutex;
 
+use super::room;
 use super::sharing::{self, Writing};
 use super::{Sqlite, translate};
 use crate::backends::database::{Access, Capabilities, DatabaseError, DatabaseErrorKind};
@@ -67,6 +68,7 @@ impl Sqlite {
             return Ok(pool);
         }
         self.settle(namespace)?;
+        room::remember(&file);
         if !file.is_file() {
             return Err(missing(namespace));
         }
@@ -161,6 +163,7 @@ pub(super) async fn capabilities() -> Result<Capabilities, DatabaseError> {
         tls: false,
         may_create_namespaces: true,
         may_create_roles: false,
+        notices_hangups: false,
     })
 }
 

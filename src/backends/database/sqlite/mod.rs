@@ -10,6 +10,7 @@ pub mod load;
 mod reading;
 pub mod rebuild;
 mod refill;
+pub(crate) mod room;
 mod rows;
 mod scan;
 mod session;
