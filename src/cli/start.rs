@@ -12,6 +12,8 @@ use super::fault::Fault;
 use super::session::Site;
 use super::usage::{check_plan, of_clap};
 use super::{Cli, CommandResult, GlobalFlags, Session, exit_code};
+use crate::backends::database::postgres::watch;
+use crate::backends::site::SiteError;
 use crate::config::{Environment, Output, Overrides, Settings};
 use crate::console::gate::Gate;
 use crate::console::logging::{self, LogLook};
@@ -134,6 +136,11 @@ fn go(cli: Cli, environment: Environment) -> u8 {
             ended = work => {
                 session.close().await;
                 ended.map_or(BUG, |result| finish(result, &session))
+            }
+            silence = watch::silence() => {
+                let code = fail(&session.console, &Fault::from(SiteError::from(silence)));
+                session.console.line(Tone::Warn, "what was not committed is rolled back by the database");
+                code
             }
             signal = session.signals.aborted() => {
                 session.console.line(Tone::Warn, "aborted; what was not committed is rolled back by the database");

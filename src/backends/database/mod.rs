@@ -63,6 +63,8 @@ pub struct Capabilities {
     pub may_create_namespaces: bool,
     /// The session's user may create roles (PostgreSQL).
     pub may_create_roles: bool,
+    /// The server can look during a long statement whether its client is still there (PostgreSQL 14 and later on Linux).
+    pub notices_hangups: bool,
 }
 
 /// A table as it is on the server.

@@ -16,6 +16,7 @@ pub mod backups;
 pub mod environment;
 pub mod generate;
 pub mod pooler;
+pub mod proxy;
 pub mod redis;
 pub mod server;
 pub mod site;
@@ -23,6 +24,7 @@ pub mod words;
 
 pub use environment::{Output, Running, TestEnvironment};
 pub use pooler::Pooler;
+pub use proxy::Proxy;
 pub use redis::Redis;
 pub use server::{PrivatePostgres, PrivateRedis, RedisCluster};
 pub use site::{Engine, PostgresDatabase, Site};

@@ -25,6 +25,7 @@ mod refill;
 mod rows;
 mod session;
 mod triggers;
+pub mod watch;
 mod writing;
 
 use std::sync::Arc;

@@ -9,11 +9,14 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use tokio::sync::OnceCell;
 
 use super::session::Wear;
-use super::translate;
+use super::{translate, watch};
 use crate::backends::database::address::{PostgresAddress, SslMode};
 use crate::backends::database::connect::Limits;
 use crate::backends::database::{Access, Capabilities, DatabaseError, DatabaseErrorKind};
 use crate::model::Engine;
+
+/// The first version that can look during a long statement whether its client is still there, where the system lets it.
+const HANGUPS: u32 = 140_000;
 
 /// Oldest server that fixtool works with.
 const OLDEST: u32 = 130_000;
@@ -53,6 +56,7 @@ pub(super) async fn connect(
         Ok(found)
     };
     let found = address.known.0.get_or_try_init(ask).await?;
+    watch::remember(found.options.get_host(), found.options.get_port(), limits.connect);
     if let Some(pool) = asked {
         if access == Access::ReadOnly {
             return Ok((pool, Arc::clone(&found.capabilities)));
@@ -102,6 +106,15 @@ const FIRST: Duration = Duration::from_millis(300);
 /// PostgreSQL's own. Behind a pooler each transaction says so for itself.
 const SEARCH_PATH: (&str, &str) = ("search_path", "pg_catalog,pg_temp");
 
+/// The server ends what a client was doing that vanished without a word, and its locks with it, within half a minute; its
+/// own settings may say hours.
+const VANISHED: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "15"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30000"),
+];
+
 /// A second lock on the door: each transaction of a session that only reads says so for itself, too.
 const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
 
@@ -120,7 +133,7 @@ async fn probe(
     let mut mode = remaining.next();
     while let Some(ssl) = mode {
         let plain = options(address, *ssl);
-        let options = if refused { plain } else { plain.options([SEARCH_PATH]) };
+        let options = if refused { plain } else { plain.options([SEARCH_PATH]).options(VANISHED) };
         let locked = if refused { options.clone() } else { options.clone().options([READ_ONLY]) };
         let mut since = Instant::now();
         let first = pool(locked.clone(), limits, wear);
@@ -276,7 +289,8 @@ async fn capabilities(connection: &mut PgConnection, since: Instant) -> Result<(
                 COALESCE((SELECT pg_catalog.date_part('epoch'::pg_catalog.text, \
                           pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) backend_start) \
                           FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())), \
-                         'infinity'::pg_catalog.float8)",
+                         'infinity'::pg_catalog.float8), \
+                pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0",
     )
     .fetch_one(&mut *connection)
     .await
@@ -292,6 +306,7 @@ async fn capabilities(connection: &mut PgConnection, since: Instant) -> Result<(
         tls: flag(5)?,
         may_create_namespaces: flag(3)?,
         may_create_roles: flag(4)?,
+        notices_hangups: u32::try_from(number).unwrap_or_default() >= HANGUPS && flag(8)?,
     };
     let age: f64 = row.try_get(7).map_err(translate)?;
     let alone = flag(6)? && age <= since.elapsed().as_secs_f64();

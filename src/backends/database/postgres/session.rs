@@ -132,8 +132,10 @@ impl Postgres {
         // Behind a pooler the backend may still hold statements that other clients prepared under the
         // names that our driver is about to use.
         let clean = if self.capabilities.transaction_pooler { "DEALLOCATE ALL; " } else { "" };
+        let hangups =
+            if self.capabilities.notices_hangups { "SET LOCAL client_connection_check_interval = '10s'; " } else { "" };
         format!(
-            "{clean}SET LOCAL search_path = {OWN_PATH}; SET LOCAL lock_timeout = {}; \
+            "{clean}{hangups}SET LOCAL search_path = {OWN_PATH}; SET LOCAL lock_timeout = {}; \
              SET LOCAL statement_timeout = {statement}; {SETTINGS}",
             self.limits.lock.as_millis(),
         )
