@@ -5,10 +5,10 @@ use std::process::Command;
 use crate::support::{Output, Site, words};
 
 /// Runs a script of commands with a small file system of its own at `folder`; `None`, said aloud, where this is not allowed.
-fn on_a_small_disk(site: &Site, (folder, size): (&str, &str), script: &str) -> Option<Output> {
+fn on_a_small_disk(site: &Site, (folder, room): (&str, &str), script: &str) -> Option<Output> {
     let program = site.command();
     let mount = format!(
-        "mkdir -p {folder} && mount -t tmpfs -o size={size},mode=0700 tmpfs {folder} || exit 99; set -u; {script}"
+        "mkdir -p {folder} && mount -t tmpfs -o size={room},mode=0700 tmpfs {folder} || exit 99; set -u; {script}"
     );
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount]).env_clear();

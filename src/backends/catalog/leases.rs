@@ -64,7 +64,7 @@ impl Held {
     }
 
     fn give_back(&self, request: &LeaseRequest) {
-        self.with(|held| held.retain(|target, owner| (&*target, &owner.run) != (&request.target, &request.run)));
+        self.with(|held| held.retain(|target, owner| *target != request.target || owner.run != request.run));
     }
 
     /// Fails unless the lease on a target is this process's, and stays so until the transaction ends.

@@ -325,13 +325,12 @@ impl SiteWriter {
     pub async fn open(options: &SiteOptions, beside: Option<&SiteReader>, runs: usize) -> Result<Self, SiteError> {
         let main = &options.database;
         let open = beside.filter(|_| runs == 1).and_then(|beside| beside.catalog().for_one_run());
-        let catalog = match open {
-            Some(open) => open,
-            None => {
-                let limits = main.for_catalog(runs);
-                let open = || Catalog::open(&main.address, Access::ReadWrite, &limits);
-                GREETING.insist_on(CatalogError::is_cut, open).await?
-            }
+        let catalog = if let Some(open) = open {
+            open
+        } else {
+            let limits = main.for_catalog(runs);
+            let open = || Catalog::open(&main.address, Access::ReadWrite, &limits);
+            GREETING.insist_on(CatalogError::is_cut, open).await?
         };
         options.sign(&catalog);
         Ok(Self(Arc::new(Shared::of(options, catalog.clone(), beside)), catalog))
