@@ -68,6 +68,8 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 
+# What tests make once for several of them goes with the servers.
+export FIXTOOL_TEST_FOLDER=$dir
 export FIXTOOL_TEST_S3="http://127.0.0.1:$s3_port"
 export FIXTOOL_TEST_POSTGRES="postgres://fixtool@127.0.0.1:$postgres_port/postgres"
 export FIXTOOL_TEST_REDIS="redis://127.0.0.1:$redis_port"

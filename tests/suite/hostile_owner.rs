@@ -13,16 +13,15 @@ use fixtool::backends::database::own_tables;
 use fixtool::model::{Engine, Namespace};
 
 use crate::support::often;
-use scene::{ADOPT, CASTS, CODE_ON_TABLES, OVERLOADS, REFERENCES, Scene, TRIGGERS, operators};
+use scene::{ADOPT, CASTS, CODE_ON_TABLES, OVERLOADS, REFERENCES, Scene, TRIGGERS};
 
 /// A member of the owner role that `tenant init` made.
 #[test]
 fn what_a_member_of_the_owner_role_planted_is_never_called() {
     let mut scene = Scene::new(true);
-    scene.plant(OVERLOADS, "tenant_acme");
     scene.plant_triggers("tenant_acme");
     scene.armed();
-    commands::all(&mut scene, "acme");
+    commands::taking(&mut scene, "acme");
     scene.assert_unharmed();
     // A trigger that defers what comes after it is not gone on with, so the users that the sessions point at are missing.
     scene.assert_nothing_refused(&["bad.csv", "op resume", "ai_sessions,content"], Some("defer a trigger"));
@@ -31,11 +30,25 @@ fn what_a_member_of_the_owner_role_planted_is_never_called() {
     }
 }
 
+/// The same member, whose tenant is restored, cloned, renamed, dropped.
+#[test]
+fn what_a_member_of_the_owner_role_planted_is_not_called_when_the_tenant_moves() {
+    let mut scene = Scene::new(true);
+    scene.plant_triggers("tenant_acme");
+    scene.armed();
+    commands::moving(&mut scene, "acme");
+    scene.assert_unharmed();
+    scene.assert_nothing_refused(&[], None);
+}
+
 /// The same, but no trap defers a trigger: so all is carried out.
 fn members_without_deferring(superuser: bool) {
     let mut scene = Scene::new(superuser);
-    let (before, after) = OVERLOADS.split_once("'SET CONSTRAINTS ALL DEFERRED',").expect("a trap that defers");
-    scene.plant(&format!("{before}{after}"), "tenant_acme");
+    let from = OVERLOADS.find("CREATE FUNCTION SCHEMA.hit").expect("a trap");
+    let (trap, _) = OVERLOADS[from..].split_once("END $hit$;").expect("its end");
+    let (before, after) = trap.split_once("'SET CONSTRAINTS ALL DEFERRED',").expect("a trap that defers");
+    let trap = format!("{before}{after}END $hit$;").replacen("CREATE", "CREATE OR REPLACE", 1);
+    scene.plant(&trap, "tenant_acme");
     scene.plant_triggers("tenant_acme");
     scene.armed();
     commands::most(&mut scene, "acme");
@@ -47,7 +60,6 @@ fn members_without_deferring(superuser: bool) {
 #[test]
 fn triggers_on_tables_that_point_at_those_of_the_pack_are_never_called() {
     let mut scene = Scene::new(true);
-    scene.plant(operators(), "tenant_acme");
     scene.admin("GRANT REFERENCES, SELECT ON ALL TABLES IN SCHEMA tenant_acme TO evil");
     scene.plant(REFERENCES, "tenant_acme");
     let (function, triggers) = TRIGGERS.split_once("END $$;").expect("a function and triggers");
@@ -62,7 +74,6 @@ fn triggers_on_tables_that_point_at_those_of_the_pack_are_never_called() {
 #[test]
 fn casts_of_an_owners_types_are_never_called() {
     let mut scene = Scene::new(true);
-    scene.plant(OVERLOADS, "tenant_acme");
     scene.hand_the_tables_over("tenant_acme");
     scene.plant(CASTS, "tenant_acme");
     scene.armed();
@@ -105,7 +116,6 @@ fn keys_of_an_owners_types_are_compared_without_the_owners_code() {
 fn what_an_adopted_tenant_brings_is_never_called() {
     let mut scene = Scene::new(true);
     scene.make_it_the_owners("tenant_acme");
-    scene.plant(OVERLOADS, "tenant_acme");
     scene.plant(CASTS, "tenant_acme");
     scene.plant(REFERENCES, "tenant_acme");
     scene.plant(CODE_ON_TABLES, "tenant_acme");
@@ -124,7 +134,6 @@ fn what_an_adopted_tenant_brings_is_never_called() {
 /// The tables belong to the owner role, as they do where somebody gave them to it.
 fn code_on_tables_of_the_owner_role_is_never_called() {
     let mut scene = Scene::new(true);
-    scene.plant(operators(), "tenant_acme");
     scene.hand_the_tables_over("tenant_acme");
     scene.plant(CODE_ON_TABLES, "tenant_acme");
     scene.plant(TRIGGERS, "tenant_acme");
@@ -143,7 +152,6 @@ fn without_a_superuser_nothing_is_called_either() {
 #[test]
 fn views_in_place_of_tables_are_never_read() {
     let mut scene = Scene::new(true);
-    scene.plant(operators(), "tenant_acme");
     scene.hand_the_tables_over("tenant_acme");
     scene.plant(
         "DO $do$ DECLARE one name; BEGIN FOR one IN SELECT relname FROM pg_catalog.pg_class \
@@ -165,7 +173,6 @@ fn tables_that_took_the_place_of_fixtools_own_are_never_written() {
     scene.make_it_the_owners("tenant_acme");
     scene.run(&format!("{ADOPT} --yes")).code(0);
     scene.run("backup create --tenant acme --yes").code(0);
-    scene.plant(operators(), "tenant_acme");
     let drop = own_tables::NAMES.map(|name| format!("DROP TABLE SCHEMA.{name} CASCADE"));
     let make = own_tables::create(Engine::Postgres, &Namespace("tenant_acme".into()));
     scene.plant(&[drop.to_vec(), make].concat().join(";\n"), "tenant_acme");

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::support::site::{files_below, psql};
-use crate::support::{PostgresDatabase, PrivatePostgres, Site, backups, often, words};
+use crate::support::{PostgresDatabase, PrivatePostgres, Site, backups, often, unique, variable, words};
+
+const DATABASE: &str = "traps";
+/// Every scene copies the cluster: it had better be small.
+const SETTINGS: [&str; 3] = ["log_error_verbosity=terse", "wal_recycle=off", "min_wal_size=32MB"];
 
 pub const OVERLOADS: &str = include_str!("overloads.sql");
 pub const CODE_ON_TABLES: &str = include_str!("code_on_tables.sql");
@@ -25,6 +30,7 @@ pub struct Scene {
     before: Option<State>,
     findings: Vec<String>,
     outcomes: Vec<(String, i32)>,
+    newest: String,
     server: PrivatePostgres,
 }
 
@@ -33,39 +39,53 @@ pub struct Scene {
 struct State {
     roles: BTreeSet<Vec<String>>,
     members: BTreeSet<Vec<String>>,
-    neighbour: Vec<Vec<Vec<String>>>,
+    neighbour: Vec<Vec<String>>,
 }
 
 impl Scene {
-    /// fixtool is a superuser, or may make schemas and roles and no more.
+    /// fixtool is a superuser, or may make schemas and roles and no more. The overloads are planted in the tenant `acme`.
     pub fn new(superuser: bool) -> Self {
-        let server = PrivatePostgres::start(&["log_error_verbosity=terse"]);
-        let database = PostgresDatabase::on(&server.url());
-        let prepare =
-            "CREATE ROLE evil LOGIN PASSWORD 'evil'; CREATE ROLE operator LOGIN CREATEROLE PASSWORD 'operator'";
-        psql(&database.url(), prepare);
-        psql(
-            &database.url(),
-            "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO operator', current_database()); END $$",
-        );
-        let address = database.url_of("operator", "operator");
+        static FOR_A_SUPERUSER: OnceLock<PathBuf> = OnceLock::new();
+        static FOR_AN_OPERATOR: OnceLock<PathBuf> = OnceLock::new();
+        let (template, user) = if superuser { (&FOR_A_SUPERUSER, "fixtool") } else { (&FOR_AN_OPERATOR, "operator") };
+        let stopped = template.get_or_init(|| {
+            let folder = Path::new(&variable("FIXTOOL_TEST_FOLDER")).join(unique("traps"));
+            let scene = Self::on(PrivatePostgres::start(&SETTINGS), user);
+            scene.prepare();
+            let Self { site, server, .. } = scene;
+            // It would take the database with it.
+            std::mem::forget(site);
+            server.keep(&folder);
+            folder
+        });
+        Self::on(PrivatePostgres::copy_of(stopped, &SETTINGS), user)
+    }
+
+    fn on(server: PrivatePostgres, user: &str) -> Self {
+        let database = PostgresDatabase::there(&server.url(), DATABASE);
+        let address = if user == "fixtool" { database.url() } else { database.url_of(user, user) };
         let mut site = Site::with_postgres(database);
-        let user = if superuser { "fixtool" } else { "operator" };
-        if !superuser {
-            site.set("DATABASE_URL", address);
-        }
-        let scene = Self { site, user: user.into(), before: None, findings: Vec::new(), outcomes: Vec::new(), server };
+        site.set("DATABASE_URL", address);
+        let user = user.to_owned();
+        Self { site, user, before: None, findings: Vec::new(), outcomes: Vec::new(), newest: String::new(), server }
+    }
+
+    /// What all scenes begin with.
+    fn prepare(&self) {
+        psql(&self.server.url(), &format!("CREATE DATABASE {DATABASE} TEMPLATE template0"));
+        self.admin("CREATE ROLE evil LOGIN PASSWORD 'evil'; CREATE ROLE operator LOGIN CREATEROLE PASSWORD 'operator'");
+        self.admin(&format!("GRANT CREATE ON DATABASE {DATABASE} TO operator"));
         for tenant in ["acme", "neighbour"] {
-            words::init(&scene.site, tenant);
-            let users = scene.site.write("users.csv", words::users(20));
-            words::load(&scene.site, &users, tenant, "users").code(0);
+            words::init(&self.site, tenant);
+            let users = self.site.write("users.csv", words::users(20));
+            words::load(&self.site, &users, tenant, "users").code(0);
         }
-        scene.admin(
+        self.admin(
             "DO $$ DECLARE owner text; BEGIN FOR owner IN SELECT rolname FROM pg_roles \
                      WHERE rolname LIKE 'tenant_acme_owner%' LOOP EXECUTE format('GRANT %I TO evil', owner); \
                      END LOOP; END $$",
         );
-        scene
+        self.plant(OVERLOADS, "tenant_acme");
     }
 
     /// Runs statements as the tests' superuser, where no name of a tenant is looked up.
@@ -127,9 +147,9 @@ impl Scene {
 
     fn state(&self) -> State {
         let rows = |sql: &str| self.site.database().query(sql);
-        let tables = rows(
-            "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'tenant_neighbour'::regnamespace \
-                           AND relkind = 'r' ORDER BY 1",
+        let of_the_neighbour = rows(
+            "SELECT pg_catalog.string_agg(pg_catalog.format('SELECT %L, t::text FROM %s t', oid::regclass, oid::regclass), \
+             ' UNION ALL ') FROM pg_class WHERE relnamespace = 'tenant_neighbour'::regnamespace AND relkind = 'r'",
         );
         State {
             roles: rows(
@@ -141,10 +161,7 @@ impl Scene {
             members: rows("SELECT roleid::regrole, member::regrole, admin_option FROM pg_auth_members")
                 .into_iter()
                 .collect(),
-            neighbour: tables
-                .iter()
-                .map(|table| rows(&format!("SELECT * FROM {} t ORDER BY t::text", table[0])))
-                .collect(),
+            neighbour: rows(&format!("{} ORDER BY 1, 2", of_the_neighbour[0][0])),
         }
     }
 
@@ -156,6 +173,7 @@ impl Scene {
     /// Runs a command, and looks which traps were called meanwhile and by whom.
     pub fn run(&mut self, line: &str) -> crate::support::Output {
         let from = self.server.log(0).len();
+        let began = std::time::Instant::now();
         let output = backups::run(&self.site, line);
         let log = self.server.log(from);
         let calls = calls(&log, &self.user);
@@ -166,9 +184,19 @@ impl Scene {
             self.findings.push(format!("it broke down:\n{output}"));
         }
         let said: Vec<&str> = output.stderr.lines().filter(|_| output.code != 0).collect();
-        self.outcomes
-            .push((format!("{line}\n      {}", said[said.len().saturating_sub(6)..].join("\n      ")), output.code));
+        let said = said[said.len().saturating_sub(6)..].join("\n      ");
+        let seconds = began.elapsed().as_secs_f64();
+        self.outcomes.push((format!("{line} ({seconds:.1} s)\n      {said}"), output.code));
         output
+    }
+
+    /// The run that the last command began, if it began one.
+    pub fn begun(&mut self) -> Option<String> {
+        let sql = "SELECT COALESCE(max(run), '') FROM fixtool.run";
+        let newest = self.site.catalog(sql)[0][0].clone();
+        let begun = newest > self.newest;
+        self.newest = newest;
+        begun.then(|| self.newest.clone())
     }
 
     /// Fails if a command was refused but those with one of these words, and those that were refused with this one: traps
@@ -252,9 +280,4 @@ fn names_in_the_source() -> Vec<String> {
     }
     names.remove("");
     names.into_iter().collect()
-}
-
-/// Operators of the overloads, without the functions.
-pub fn operators() -> &'static str {
-    OVERLOADS.split("-- Functions that return").next().expect("a script")
 }

@@ -31,6 +31,31 @@ impl PrivatePostgres {
         server
     }
 
+    /// Starts one on a copy of another's folder, which was stopped.
+    pub fn copy_of(stopped: &Path, settings: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("fixtool-postgres-").tempdir().expect("a temporary folder");
+        let copied = Command::new("cp")
+            .args(["-a", "--reflink=auto"])
+            .arg(stopped.join("data"))
+            .arg(folder.path())
+            .status()
+            .expect("cp");
+        assert!(copied.success(), "the cluster is copied");
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), open).expect("the server's user may go there");
+        let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let server = Self { folder, port: free_port(), settings };
+        server.start_again();
+        server
+    }
+
+    /// Stops it, and leaves its folder to whoever keeps this path.
+    pub fn keep(self, path: &Path) {
+        self.stop("fast");
+        let moved = Command::new("mv").arg(self.folder.path()).arg(path).status().expect("mv");
+        assert!(moved.success(), "the folder is moved");
+    }
+
     /// Address of the superuser on the database `postgres`.
     pub fn url(&self) -> String {
         format!("postgres://fixtool@127.0.0.1:{}/postgres", self.port)

@@ -38,6 +38,11 @@ impl PostgresDatabase {
         Self { server: server.to_owned(), name }
     }
 
+    /// One that is there already.
+    pub fn there(server: &str, name: &str) -> Self {
+        Self { server: server.to_owned(), name: name.to_owned() }
+    }
+
     /// The superuser's address of this database.
     pub fn url(&self) -> String {
         let (before, _) = self.server.rsplit_once('/').expect("an address with a database");
