@@ -4,6 +4,7 @@
 //! Each says in the server's log who called it, which neither a rollback nor a read-only transaction takes back, and
 //! then tries to get away with it. Then every command is run on the tenant. A command may refuse; it must not call.
 
+mod adopted;
 mod commands;
 mod keys;
 mod own_names;

@@ -28,7 +28,7 @@ pub enum DatabaseErrorKind {
 }
 
 /// An error from a database, with the server's own words.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{}: {message}", engine.title())]
 pub struct DatabaseError {
     /// Which engine.

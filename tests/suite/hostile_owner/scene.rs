@@ -190,6 +190,16 @@ impl Scene {
         output
     }
 
+    /// Does something that is no command, and looks which traps were called meanwhile.
+    pub fn watched(&mut self, what: &str, work: impl FnOnce(&Self)) {
+        let from = self.server.log(0).len();
+        work(self);
+        let calls = calls(&self.server.log(from), &self.user);
+        if !calls.is_empty() {
+            self.findings.push(format!("{what}\n{}", calls.join("\n")));
+        }
+    }
+
     /// The run that the last command began, if it began one.
     pub fn begun(&mut self) -> Option<String> {
         let sql = "SELECT COALESCE(max(run), '') FROM fixtool.run";

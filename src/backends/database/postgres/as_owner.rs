@@ -15,6 +15,7 @@ use super::code::{Effect, Road};
 use super::error::translate;
 use super::own;
 use super::rows::run;
+use super::session::{keep, owned_by_others};
 use crate::backends::database::quote::{identifier, literal, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, Namespace};
@@ -47,10 +48,10 @@ impl Hand {
         (tables, effect): (&[String], Effect),
     ) -> Result<Self, DatabaseError> {
         own::hold(connection, namespace).await?;
-        let mut names = tables.to_vec();
-        names.sort();
-        run(connection, format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", names.join(", "))).await?;
-        match Road::for_tables(connection, &names, effect).await? {
+        // An index that is made concurrently, and statistics, do not wait for whoever writes.
+        let others = owned_by_others(connection, tables, "ROW EXCLUSIVE").await?;
+        keep(connection, &others).await?;
+        match Road::for_tables(connection, tables, effect).await? {
             Road::Direct => Ok(Self::Ours),
             Road::AsOwner(role) => Ok(Self::Owner(Owner::engage(connection, namespace, &role).await?)),
         }

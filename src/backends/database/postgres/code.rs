@@ -8,6 +8,7 @@
 //!
 //! Must be asked in the transaction that writes, with the tables locked: afterwards no trigger can be added.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
@@ -86,6 +87,12 @@ WITH RECURSIVE {REACHED}, types (id, rel) AS (
     FROM reached r JOIN pg_catalog.pg_index i ON i.indrelid OPERATOR(pg_catalog.=) r.id
     JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
     WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
+    UNION ALL
+    SELECT r.id, pg_catalog.format('the statistics %I', x.stxname), pg_catalog.to_jsonb(x) OPERATOR(pg_catalog.->>) 'stxexprs'
+    FROM reached r JOIN pg_catalog.pg_statistic_ext x ON x.stxrelid OPERATOR(pg_catalog.=) r.id
+    UNION ALL
+    SELECT r.id, 'the partition key', p.partexprs::pg_catalog.text
+    FROM reached r JOIN pg_catalog.pg_partitioned_table p ON p.partrelid OPERATOR(pg_catalog.=) r.id
     UNION ALL
     SELECT s.rel, pg_catalog.format('the condition of the domain %I', t.typname), k.conbin::pg_catalog.text
     FROM types s JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) s.id
@@ -184,26 +191,29 @@ LEFT JOIN members m ON m.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg
      AND m.objid OPERATOR(pg_catalog.=) f.oid
 WHERE NOT {HARMLESS}";
 
-/// Refuses tables, by their full names, whose mere reading would run their owner's code with our rights.
-pub(super) async fn refuse_planned(connection: &mut PgConnection, tables: &[String]) -> Result<(), DatabaseError> {
+/// The tables, by their full names, a query of which would run their owner's code with our rights, each with the refusal.
+pub(super) async fn planned(
+    connection: &mut PgConnection,
+    tables: &[String],
+) -> Result<BTreeMap<String, DatabaseError>, DatabaseError> {
     let sql = PLANNED.replace("{MEMBERS}", MEMBERS).replace("{HARMLESS}", HARMLESS);
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(tables).fetch_all(connection).await.map_err(translate)?;
+    let mut found = BTreeMap::new();
     for row in &rows {
         let text = |column: &str| row.try_get::<String, _>(column).map_err(translate);
         let inlined: bool = row.try_get("inlined").map_err(translate)?;
         if inlined || is_reckoned(&text("tree")?, &format!(":{} {} ", text("kind")?, text("id")?)) {
+            let (table, function, what) = (text("name")?, text("function")?, text("what")?);
             let message = format!(
-                "to read the table {} would run {} of {}, which is its owner's code, with fixtool's rights",
-                text("name")?,
-                text("function")?,
-                text("what")?
+                "to ask the table {table} by key would run {function} of {what}, which is its owner's code, with fixtool's rights"
             );
-            return Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unsupported, message).with_help(
+            let error = DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unsupported, message).with_help(
                 "drop it, or give fixtool an address whose user is the table's owner: then it has no other rights than his",
-            ));
+            );
+            found.entry(table).or_insert(error);
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Whether a call in a tree, found by what names it, hangs on no column, so that the planner may reckon it.

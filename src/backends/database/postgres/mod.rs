@@ -18,6 +18,7 @@ mod keys;
 pub mod load;
 pub mod operators;
 pub mod own;
+mod plain;
 mod probe;
 mod reading;
 pub mod rebuild;

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio::sync::mpsc;
 
-use super::Postgres;
 use super::error::translate;
 use super::load::checkpoint;
 use super::rows::{Names, users_own, without_end};
+use super::{Postgres, plain, session};
 use crate::backends::database::quote::{literal, qualified};
 use crate::backends::database::{Capabilities, DatabaseError, Instant, Lookup, Reader, Select, TableMark, TableStats};
 use crate::model::{Checkpoint, Engine, LogicalType, Model, Namespace, Row, Value};
@@ -26,22 +26,31 @@ fn is_missing(error: &DatabaseError) -> bool {
 
 impl Postgres {
     async fn stats_of(&self, namespace: &Namespace, tables: &[String]) -> Result<Vec<TableStats>, DatabaseError> {
-        let one = |(place, table): (usize, &String)| {
-            let name = qualified(namespace, table);
-            let size = format!("pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)", literal(&name));
-            format!("SELECT {place}::int8 AS place, pg_catalog.count(*), {size} FROM {name}")
+        let names: Vec<String> = tables.iter().map(|table| qualified(namespace, table)).collect();
+        let mut transaction = self.begin(namespace).await?;
+        let plain = session::hold(&mut transaction, &names).await?;
+        let is_plain = |name: &String| plain.iter().any(|(family, _)| family.name == *name);
+        let one = |(place, name): (usize, &String)| {
+            let size = format!("pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)", literal(name));
+            let rows =
+                if is_plain(name) { "0::pg_catalog.int8".to_owned() } else { format!("(SELECT pg_catalog.count(*) FROM {name})") };
+            format!("SELECT {place}::pg_catalog.int8 AS place, {rows}, {size}")
         };
-        let counts: Vec<String> = tables.iter().enumerate().map(one).collect();
+        let counts: Vec<String> = names.iter().enumerate().map(one).collect();
         let sql = format!("{} ORDER BY place", counts.join(" UNION ALL "));
-        let held: Vec<&str> = tables.iter().map(String::as_str).collect();
-        let mut transaction = self.begin_reading(namespace, &held).await?;
         let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *transaction).await.map_err(translate)?;
-        transaction.rollback().await.map_err(translate)?;
         let stats = tables.iter().zip(&rows).map(|(table, row)| {
             let number = |at: usize| row.try_get::<i64, _>(at).map(i64::unsigned_abs).map_err(translate);
             Ok(TableStats { table: table.clone(), rows: number(1)?, bytes: number(2)? })
         });
-        stats.collect()
+        let mut stats: Vec<TableStats> = stats.collect::<Result<_, DatabaseError>>()?;
+        for (name, one) in names.iter().zip(&mut stats) {
+            if let Some((family, _)) = plain.iter().find(|(family, _)| family.name == *name) {
+                one.rows = plain::count(&mut transaction, family).await?;
+            }
+        }
+        transaction.rollback().await.map_err(translate)?;
+        Ok(stats)
     }
 }
 
@@ -114,7 +123,12 @@ impl Reader for Postgres {
     }
 
     async fn table_mark(&self, namespace: &Namespace, table: &str) -> Result<TableMark, DatabaseError> {
-        let mut transaction = self.begin_reading(namespace, &[table]).await?;
+        let mut transaction = self.begin(namespace).await?;
+        if let Some((family, _)) = session::hold(&mut transaction, &[qualified(namespace, table)]).await?.first() {
+            let content = plain::content(&mut transaction, family, &[]).await?;
+            transaction.rollback().await.map_err(translate)?;
+            return Ok(TableMark(format!("postgres:{}:{}", content.rows, content.mark())));
+        }
         let sql = format!(
             "SELECT pg_catalog.count(*)::pg_catalog.text, \
              COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(xmin::pg_catalog.text, 0)), 0)::pg_catalog.text FROM {}",

@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, Column as _, Executor, PgConnection, Statement as _};
 use tokio::sync::mpsc;
 
 use super::error::translate;
-use super::session::{OWN_PATH, hold_tables};
-use super::{Postgres, described};
+use super::session::{OWN_PATH, hold};
+use super::{Postgres, described, plain};
 use crate::backends::database::load::parse_text;
 use crate::backends::database::quote::{list, qualified};
 use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind, Select};
@@ -36,7 +36,7 @@ pub(super) fn users_own() -> Namespace {
 }
 
 impl Postgres {
-    /// Streams a table's rows.
+    /// Streams a table's rows. They come in no order where to ask for one would run the table's owner's code.
     pub(super) async fn stream(&self, what: &Select, out: &mpsc::Sender<Vec<Row>>) -> Result<u64, DatabaseError> {
         let names: Vec<String> = what.columns.iter().map(|(name, _)| name.clone()).collect();
         let mut sql = format!("SELECT {} FROM {}", list("", &names), qualified(&what.namespace, &what.table));
@@ -96,18 +96,26 @@ impl Postgres {
         let mut connection = Unfinished(Some(self.acquire(namespace).await?));
         let Some(open) = connection.0.as_mut() else { return Ok(0) };
         run(open, self.begin_sql_for(Access::ReadOnly)).await?;
+        // The line end keeps a comment at the end of the query from taking the rest with it.
+        let mut statements = vec![format!("COPY ({sql}\n) TO STDOUT WITH (FORMAT text, ENCODING 'UTF8')")];
         let key = match names {
             Names::Users => {
                 run(open, format!("SET LOCAL search_path = {USERS_PATH}")).await?;
                 Vec::new()
             }
             Names::Of(table, key) => {
-                hold_tables(open, &[table]).await?;
+                let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+                for (family, _) in hold(open, &[table]).await? {
+                    statements = family.places()?.iter().map(|place| plain::copy_sql(place, &names)).collect();
+                }
                 key
             }
         };
-        let copied = copy(open, sql, (columns, &key), out).await?;
-        let Some(rows) = copied else { return Ok(0) };
+        let mut rows = 0;
+        for statement in &statements {
+            let Some(copied) = copy(open, statement, (columns, &key), out).await? else { return Ok(0) };
+            rows += copied;
+        }
         run(open, "ROLLBACK".to_owned()).await?;
         // All was read and said: the connection is as good as new.
         drop(connection.0.take());
@@ -135,13 +143,11 @@ pub(super) async fn run(connection: &mut PgConnection, sql: String) -> Result<()
 /// `None` when the receiver went away.
 async fn copy(
     connection: &mut PgConnection,
-    sql: &str,
+    statement: &str,
     (columns, key): (&[(String, LogicalType)], &[String]),
     out: &mpsc::Sender<Vec<Row>>,
 ) -> Result<Option<u64>, DatabaseError> {
-    // The line end keeps a comment at the end of the query from taking the rest with it.
-    let statement = format!("COPY ({sql}\n) TO STDOUT WITH (FORMAT text, ENCODING 'UTF8')");
-    let mut stream = connection.copy_out_raw(&statement).await.map_err(translate)?;
+    let mut stream = connection.copy_out_raw(statement).await.map_err(translate)?;
     let mut rows = Vec::new();
     let (mut total, mut bytes) = (0_u64, 0);
     // The server sends one message a row, and the driver hands them on one by one.

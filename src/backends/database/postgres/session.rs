@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _, Transaction};
 
+use super::plain::{self, Family};
+use super::rows::run;
 use super::{Postgres, code, translate};
-use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind, quote};
-use crate::model::{Engine, Namespace};
+use crate::backends::database::{Access, DatabaseError, quote};
+use crate::model::Namespace;
 
 /// Tenants that one connection may touch before it is replaced: a backend keeps about 11 KB for
 /// each table it ever saw, and only its end gives them back.
@@ -142,55 +144,65 @@ impl Postgres {
     }
 }
 
-/// Locks tables for reading, by their full names, and refuses what cannot be read without running its owner's code.
+/// Locks tables for reading, by their full names, and refuses what cannot be asked without running its owner's code.
 pub(super) async fn hold_tables(connection: &mut PgConnection, names: &[String]) -> Result<(), DatabaseError> {
-    if names.is_empty() {
-        return Ok(());
+    match hold(connection, names).await?.into_iter().next() {
+        Some((_, why)) => Err(why),
+        None => Ok(()),
     }
-    let sql = format!("{}; SELECT ({})", lock_sql(names), look_sql(names));
+}
+
+/// Locks tables for reading, by their full names. Those of them that must not be named in a query, each with the reason: they
+/// belong to others, and to plan the query would run their owner's code, or nobody can keep him from hanging it there
+/// meanwhile.
+pub(super) async fn hold(
+    connection: &mut PgConnection,
+    names: &[String],
+) -> Result<Vec<(Family, DatabaseError)>, DatabaseError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let others = owned_by_others(connection, names, "ACCESS SHARE").await?;
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    run(connection, "SAVEPOINT others".to_owned()).await?;
+    if let Err(why) = keep(connection, &others).await {
+        run(connection, "ROLLBACK TO SAVEPOINT others".to_owned()).await?;
+        return Ok(others.into_iter().map(|family| (family, why.clone())).collect());
+    }
+    let members: Vec<String> = others.iter().flat_map(|family| family.members.clone()).collect();
+    let code = code::planned(connection, &members).await?;
+    let called = |family: Family| {
+        let found = family.members.iter().find_map(|member| code.get(member).cloned());
+        found.map(|why| (family, why))
+    };
+    Ok(others.into_iter().filter_map(called).collect())
+}
+
+/// Locks tables by their full names, and tells those of others.
+pub(super) async fn owned_by_others(
+    connection: &mut PgConnection,
+    names: &[String],
+    mode: &str,
+) -> Result<Vec<Family>, DatabaseError> {
+    let sql = format!("{}; {}", lock_sql(names, mode), plain::look_sql(names));
     let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await.map_err(translate)?;
-    refuse_code(connection, names, row.try_get(0).map_err(translate)?).await
+    plain::families(row.try_get(0).map_err(translate)?)
+}
+
+/// Keeps tables as they are while their rows are read or written: their owner can hang no index, statistics, partition or
+/// child on them.
+pub(super) async fn keep(connection: &mut PgConnection, families: &[Family]) -> Result<(), DatabaseError> {
+    let names: Vec<String> = families.iter().map(|family| family.name.clone()).collect();
+    if names.is_empty() { Ok(()) } else { run(connection, lock_sql(&names, "SHARE UPDATE EXCLUSIVE")).await }
 }
 
 /// In one order everywhere, so that two who lock never wait for each other.
-pub(super) fn lock_sql(names: &[String]) -> String {
+pub(super) fn lock_sql(names: &[String], mode: &str) -> String {
     let mut names = names.to_vec();
     names.sort();
-    format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "))
-}
-
-/// A query over names that are locked: those under which there is no table, and whether one of them belongs to somebody
-/// who has fewer rights than we.
-pub(super) fn look_sql(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| quote::literal(name)).collect();
-    format!(
-        "SELECT ARRAY[pg_catalog.string_agg(w.name, ', '::pg_catalog.text) FILTER \
-             (WHERE c.relkind OPERATOR(pg_catalog.<>) ALL (ARRAY['r', 'p']::pg_catalog.\"char\"[])), \
-         pg_catalog.max('others'::pg_catalog.text) FILTER \
-             (WHERE NOT o.rolsuper AND o.rolname OPERATOR(pg_catalog.<>) current_user)] \
-         FROM pg_catalog.unnest(ARRAY[{}]::pg_catalog.text[]) AS w (name) \
-         JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(w.name)::pg_catalog.oid \
-         JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) c.relowner",
-        names.join(", ")
-    )
-}
-
-/// Refuses what [`look_sql`] found.
-pub(super) async fn refuse_code(
-    connection: &mut PgConnection,
-    names: &[String],
-    found: Vec<Option<String>>,
-) -> Result<(), DatabaseError> {
-    let [no_tables, of_others] = <[_; 2]>::try_from(found).unwrap_or_default();
-    if let Some(names) = no_tables {
-        let message = format!("{names} is no table any more");
-        return Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unsupported, message)
-            .with_help("somebody put something else in its place: look at it, then begin again"));
-    }
-    match of_others {
-        Some(_) => code::refuse_planned(connection, names).await,
-        None => Ok(()),
-    }
+    format!("LOCK TABLE {} IN {mode} MODE", names.join(", "))
 }
 
 /// PostgreSQL's own objects alone. Temporary tables are named last: unnamed, they would be searched first.

@@ -12,6 +12,7 @@ use super::condition::{self, Since, WRITTEN_BY};
 use crate::backends::database::instant::{KeyBoundary, LinesOf, PageMark, PageRange, RangeMark};
 use crate::backends::database::postgres::error::translate;
 use crate::backends::database::postgres::operators::Operators;
+use crate::backends::database::postgres::plain::Family;
 use crate::backends::database::quote::literal;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::Engine;
@@ -31,6 +32,12 @@ impl Moment {
         what: &LinesOf,
         boundaries: &[KeyBoundary],
     ) -> Result<Vec<RangeMark>, DatabaseError> {
+        if let Some(family) = self.other(&what.table) {
+            let mark = self.mark_other(family, what).await?;
+            // Where the rows of a key lie is not asked: no range of them is known again.
+            let unknown = RangeMark { rows: 0, mark: "postgres:unknown".to_owned() };
+            return Ok(if boundaries.is_empty() { vec![mark] } else { vec![unknown; boundaries.len() + 1] });
+        }
         let mut seat = self.seat().await?;
         let identity = self.identity(seat.connection()?, what).await?;
         let found = self.pass(seat.connection()?, what, boundaries).await?;
@@ -44,6 +51,11 @@ impl Moment {
         ranges: &[PageRange],
         since: Option<&str>,
     ) -> Result<Vec<PageMark>, DatabaseError> {
+        if let Some(family) = self.other(&what.table) {
+            let all = self.mark_other(family, what).await?;
+            // There is one range, that of all pages.
+            return Ok(ranges.iter().map(|_| PageMark { all: all.clone(), older: None }).collect());
+        }
         let mut seat = self.seat().await?;
         let identity = self.identity(seat.connection()?, what).await?;
         let since = since.filter(|position| self.same_history(position)).and_then(Since::of);
@@ -59,6 +71,15 @@ impl Moment {
         }
         seat.leave();
         Ok(marks)
+    }
+
+    /// The state of a table that is not named in a query: what its lines are.
+    async fn mark_other(&self, family: &Family, what: &LinesOf) -> Result<RangeMark, DatabaseError> {
+        let content = self.content(family, what).await?;
+        let mut seat = self.seat().await?;
+        let identity = self.identity(seat.connection()?, what).await?;
+        seat.leave();
+        Ok(marked(&identity, (content.rows, content.mark())))
     }
 
     fn same_history(&self, position: &str) -> bool {

@@ -10,7 +10,7 @@ mod pages;
 mod ranges;
 mod stream;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,9 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::translate;
 use super::operators::Operators;
+use super::plain::{self, Content, Family};
 use super::rows::{Unfinished, run};
-use super::session::{lock_sql, look_sql, refuse_code};
-use super::{Postgres, introspect};
+use super::session::lock_sql;
+use super::{Postgres, code, introspect};
 use crate::backends::database::instant::{Instant, KeyBoundary, KeyRange, LinesOf, PageMark, PageRange, RangeMark};
 use crate::backends::database::quote::qualified;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
@@ -51,6 +52,10 @@ pub(super) struct Moment {
     identities: Mutex<HashMap<(String, String), String>>,
     /// By which operators the keys of tables are compared, by the tables' names.
     operators: Mutex<HashMap<String, Operators>>,
+    /// Tables that are read without a query, by their names.
+    others: BTreeMap<String, Family>,
+    /// What such a table holds in some columns, once it was read.
+    contents: Mutex<HashMap<(String, String), Content>>,
     lost: CancellationToken,
     closed: CancellationToken,
 }
@@ -94,7 +99,7 @@ impl Postgres {
         let readers = readers.min(self.snapshot_readers()).max(1);
         let mut leader = Unfinished(Some(self.acquire(namespace).await?));
         let connection = leader.0.as_deref_mut().ok_or_else(lost)?;
-        let about = self.begin_moment(connection, (namespace, tables), readers > 1).await?;
+        let (about, others) = self.begin_moment(connection, (namespace, tables), readers > 1).await?;
         let moment = Moment {
             database: self.clone(),
             namespace: namespace.clone(),
@@ -103,6 +108,8 @@ impl Postgres {
             idle: Mutex::default(),
             identities: Mutex::default(),
             operators: Mutex::default(),
+            others,
+            contents: Mutex::default(),
             lost: CancellationToken::new(),
             closed: CancellationToken::new(),
             about,
@@ -120,11 +127,11 @@ impl Postgres {
         connection: &mut PgConnection,
         (namespace, tables): (&Namespace, &[String]),
         export: bool,
-    ) -> Result<About, DatabaseError> {
+    ) -> Result<(About, BTreeMap<String, Family>), DatabaseError> {
         let names: Vec<String> = tables.iter().map(|table| qualified(namespace, table)).collect();
         // The locks come before the snapshot: what is locked stays as the snapshot sees it.
-        let lock = if names.is_empty() { String::new() } else { format!("{}; ", lock_sql(&names)) };
-        let exported = if export { "pg_catalog.pg_export_snapshot()" } else { "NULL::text" };
+        let lock = if names.is_empty() { String::new() } else { format!("{}; ", lock_sql(&names, "ACCESS SHARE")) };
+        let exported = if export { "pg_catalog.pg_export_snapshot()" } else { "NULL::pg_catalog.text" };
         let sql = format!(
             "{}; {lock}SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', \
              'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), pg_catalog.pg_current_snapshot()::text, \
@@ -133,10 +140,17 @@ impl Postgres {
              'EXECUTE') AND pg_catalog.has_function_privilege( \
              pg_catalog.to_regprocedure('pg_catalog.pg_control_checkpoint()')::oid, 'EXECUTE'), false), ({})",
             self.begin_instant_sql(None),
-            look_sql(&names)
+            plain::look_sql(&names)
         );
         let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await.map_err(translate)?;
-        refuse_code(&mut *connection, &names, row.try_get(5).map_err(translate)?).await?;
+        let others = plain::families(row.try_get(5).map_err(translate)?)?;
+        if self.capabilities.citus {
+            // It makes a query of every COPY.
+            let members: Vec<String> = others.iter().flat_map(|family| family.members.clone()).collect();
+            if let Some((_, why)) = code::planned(connection, &members).await?.pop_first() {
+                return Err(why);
+            }
+        }
         let text = |at: usize| row.try_get::<String, _>(at).map_err(translate);
         let server = if row.try_get::<bool, _>(4).map_err(translate)? {
             server(connection).await?
@@ -144,12 +158,13 @@ impl Postgres {
             "unknown".to_owned()
         };
         let origin = format!("{server}/{}", text(2)?);
-        Ok(About {
+        let about = About {
             taken_at: text(0)?,
             position: format!("postgres:{origin}:{}", text(1)?),
             snapshot: row.try_get(3).map_err(translate)?,
             origin,
-        })
+        };
+        Ok((about, others.into_iter().map(|family| (family.name.clone(), family)).collect()))
     }
 }
 
@@ -242,6 +257,11 @@ impl Moment {
         qualified(&self.namespace, name)
     }
 
+    /// A table that is read without a query.
+    fn other(&self, name: &str) -> Option<&Family> {
+        self.others.get(&self.table(name))
+    }
+
     async fn structure(&self) -> Result<Model, DatabaseError> {
         let mut seat = self.seat().await?;
         let connection = seat.connection()?;
@@ -256,6 +276,11 @@ impl Moment {
 
     async fn count(&self, table: &str) -> Result<u64, DatabaseError> {
         let mut seat = self.seat().await?;
+        if let Some(family) = self.other(table) {
+            let rows = plain::count(seat.connection()?, family).await?;
+            seat.leave();
+            return Ok(rows);
+        }
         let sql = format!("SELECT pg_catalog.count(*) FROM {}", self.table(table));
         let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(seat.connection()?).await.map_err(translate)?;
         let rows: i64 = row.try_get(0).map_err(translate)?;

@@ -22,19 +22,23 @@ impl Moment {
     /// The moment is older than the question: whatever it sees lies in pages that are there now.
     pub(super) async fn grids(&self, tables: &[String]) -> Result<Vec<Option<Vec<PageRange>>>, DatabaseError> {
         let capabilities = &self.database.capabilities;
+        let whole = |table: &String| self.other(table).map(|_| PageRange::grid(1, 1));
         // Citus keeps the rows of a distributed table elsewhere.
         if capabilities.version_number < TID_RANGE_SCAN || capabilities.citus {
-            return Ok(vec![None; tables.len()]);
+            return Ok(tables.iter().map(whole).collect());
         }
         let names: Vec<String> = tables.iter().map(|table| self.table(table)).collect();
         let mut seat = self.seat().await?;
         let rows = sqlx::query(SIZES).bind(&names).fetch_all(seat.connection()?).await.map_err(translate)?;
         seat.leave();
-        let grid = |row: &sqlx::postgres::PgRow| {
+        let grid = |(table, row): (&String, &sqlx::postgres::PgRow)| {
+            if let Some(whole) = whole(table) {
+                return Ok(Some(whole));
+            }
             let bytes: Option<i64> = row.try_get(0).map_err(translate)?;
             let page = row.try_get::<i64, _>(1).map_err(translate)?.unsigned_abs().max(1);
             Ok(bytes.map(|bytes| PageRange::grid(bytes.unsigned_abs().div_ceil(page), PAGES / page)))
         };
-        rows.iter().map(grid).collect()
+        tables.iter().zip(&rows).map(grid).collect()
     }
 }

@@ -23,7 +23,7 @@ WHERE s.schemaname = $1 AND s.tablename = $2 AND s.attname = $3 AND NOT s.inheri
 
 impl Moment {
     pub(super) async fn cut(&self, what: &LinesOf, pieces: usize) -> Result<Vec<KeyRange>, DatabaseError> {
-        if pieces <= 1 || what.key.is_empty() {
+        if pieces <= 1 || what.key.is_empty() || self.other(&what.table).is_some() {
             return Ok(vec![KeyRange::default()]);
         }
         let mut seat = self.seat().await?;
