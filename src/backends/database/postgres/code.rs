@@ -158,8 +158,8 @@ ORDER BY r.passed_on, name, f.what"#;
 
 /// Expressions that the planner looks at whenever a table is read, with the tenant's functions in them: it reckons what
 /// hangs on no row beforehand, for a count as well as for a COPY of a query. Only the owner of a table can hang them
-/// on it, so tables that are ours or a superuser's are not looked at.
-const PLANNED: &str = r"
+/// on it, so tables that are ours or a superuser's are not looked at. The functions of a view are called as whoever reads it.
+const PLANNED: &str = r#"
 WITH trees (name, what, tree) AS (
     SELECT w.name, x.what, x.tree FROM pg_catalog.unnest($1::pg_catalog.text[]) AS w (name)
     JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(w.name)::pg_catalog.oid
@@ -176,20 +176,31 @@ WITH trees (name, what, tree) AS (
         UNION ALL
         SELECT 'the partition key', p.partexprs::pg_catalog.text
         FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid OPERATOR(pg_catalog.=) c.oid
+        UNION ALL
+        SELECT 'the query', r.ev_action::pg_catalog.text
+        FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid
+          AND c.relkind OPERATOR(pg_catalog.=) 'v'::pg_catalog."char" AND r.ev_type OPERATOR(pg_catalog.=) '1'::pg_catalog."char"
+        UNION ALL
+        SELECT 'the query', k.conbin::pg_catalog.text
+        FROM pg_catalog.pg_rewrite r
+        CROSS JOIN LATERAL pg_catalog.regexp_matches(r.ev_action::pg_catalog.text, ':resulttype ([0-9]+)', 'g') AS m (part)
+        JOIN pg_catalog.pg_type d ON d.oid OPERATOR(pg_catalog.=) m.part[1]::pg_catalog.oid
+        JOIN pg_catalog.pg_constraint k ON k.contypid OPERATOR(pg_catalog.=) ANY (ARRAY[d.oid, d.typbasetype])
+        WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid AND d.typtype OPERATOR(pg_catalog.=) 'd'::pg_catalog."char"
     ) x WHERE x.tree OPERATOR(pg_catalog.<>) ''
 ), members AS ({MEMBERS}
 )
 SELECT DISTINCT t.name, t.what, t.tree, x.part[1] AS kind, x.part[2] AS id, f.proname::pg_catalog.text AS function,
-       l.lanname OPERATOR(pg_catalog.=) 'sql'::pg_catalog.name AS inlined
+       l.lanname OPERATOR(pg_catalog.=) 'sql'::pg_catalog.name OR t.what OPERATOR(pg_catalog.=) 'the query' AS inlined
 FROM trees t
-CROSS JOIN LATERAL pg_catalog.regexp_matches(t.tree, ':(funcid|opfuncid|opno) ([0-9]+)', 'g') AS x (part)
+CROSS JOIN LATERAL pg_catalog.regexp_matches(t.tree, ':(funcid|opfuncid|opno|aggfnoid|winfnoid) ([0-9]+)', 'g') AS x (part)
 LEFT JOIN pg_catalog.pg_operator o ON x.part[1] OPERATOR(pg_catalog.=) 'opno'
      AND o.oid OPERATOR(pg_catalog.=) x.part[2]::pg_catalog.oid
 JOIN pg_catalog.pg_proc f ON f.oid OPERATOR(pg_catalog.=) COALESCE(o.oprcode::pg_catalog.oid, x.part[2]::pg_catalog.oid)
 JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) f.prolang
 LEFT JOIN members m ON m.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
      AND m.objid OPERATOR(pg_catalog.=) f.oid
-WHERE NOT {HARMLESS}";
+WHERE NOT {HARMLESS}"#;
 
 /// The tables, by their full names, a query of which would run their owner's code with our rights, each with the refusal.
 pub(super) async fn planned(
@@ -205,7 +216,7 @@ pub(super) async fn planned(
         if inlined || is_reckoned(&text("tree")?, &format!(":{} {} ", text("kind")?, text("id")?)) {
             let (table, function, what) = (text("name")?, text("function")?, text("what")?);
             let message = format!(
-                "to ask the table {table} by key would run {function} of {what}, which is its owner's code, with fixtool's rights"
+                "to ask {table} would run {function} of {what}, which is its owner's code, with fixtool's rights"
             );
             let error = DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Unsupported, message).with_help(
                 "drop it, or give fixtool an address whose user is the table's owner: then it has no other rights than his",

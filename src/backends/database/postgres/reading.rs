@@ -32,8 +32,11 @@ impl Postgres {
         let is_plain = |name: &String| plain.iter().any(|(family, _)| family.name == *name);
         let one = |(place, name): (usize, &String)| {
             let size = format!("pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)", literal(name));
-            let rows =
-                if is_plain(name) { "0::pg_catalog.int8".to_owned() } else { format!("(SELECT pg_catalog.count(*) FROM {name})") };
+            let rows = if is_plain(name) {
+                "0::pg_catalog.int8".to_owned()
+            } else {
+                format!("(SELECT pg_catalog.count(*) FROM {name})")
+            };
             format!("SELECT {place}::pg_catalog.int8 AS place, {rows}, {size}")
         };
         let counts: Vec<String> = names.iter().enumerate().map(one).collect();

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::error::translate;
 use super::session::{OWN_PATH, hold};
-use super::{Postgres, described, plain};
+use super::{Postgres, code, described, plain};
 use crate::backends::database::load::parse_text;
 use crate::backends::database::quote::{list, qualified};
 use crate::backends::database::{Access, DatabaseError, DatabaseErrorKind, Select};
@@ -55,10 +55,7 @@ impl Postgres {
         // What was prepared stays with its connection; this one is closed, so nobody meets it again.
         transaction.close_on_drop();
         let sql = without_end(sql);
-        let described = (&mut *transaction)
-            .prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql.to_owned())))
-            .await
-            .map_err(translate)?;
+        let described = parsed(&mut transaction, sql).await?;
         let names: Vec<(String, i64)> = described
             .columns()
             .iter()
@@ -101,6 +98,9 @@ impl Postgres {
         let key = match names {
             Names::Users => {
                 run(open, format!("SET LOCAL search_path = {USERS_PATH}")).await?;
+                parsed(open, sql).await?;
+                // What was prepared stays with its connection.
+                open.close_on_drop();
                 Vec::new()
             }
             Names::Of(table, key) => {
@@ -132,6 +132,38 @@ impl Drop for Unfinished {
         if let Some(connection) = self.0.take() {
             drop(connection.detach());
         }
+    }
+}
+
+/// Relations of others that our transaction has locked, with their partitions and children.
+const LOCKED: &str = r#"
+WITH RECURSIVE family (id) AS (
+    SELECT l.relation FROM pg_catalog.pg_locks l
+    WHERE l.locktype OPERATOR(pg_catalog.=) 'relation'::pg_catalog.text
+      AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+    UNION
+    SELECT h.inhrelid FROM family f JOIN pg_catalog.pg_inherits h ON h.inhparent OPERATOR(pg_catalog.=) f.id
+)
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM family f
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) f.id
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) c.relowner
+WHERE NOT o.rolsuper AND o.rolname OPERATOR(pg_catalog.<>) current_user"#;
+
+/// What a query that the user wrote gives. It is parsed and not planned; then what it names is locked, through every view,
+/// and is refused where it would run the code of somebody who has fewer rights than we.
+async fn parsed(
+    connection: &mut PgConnection,
+    sql: &str,
+) -> Result<<sqlx::Postgres as sqlx::Database>::Statement, DatabaseError> {
+    let described = (&mut *connection)
+        .prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql.to_owned())))
+        .await
+        .map_err(translate)?;
+    let others: Vec<String> = sqlx::query_scalar(LOCKED).fetch_all(&mut *connection).await.map_err(translate)?;
+    match code::planned(connection, &others).await?.pop_first() {
+        Some((_, why)) => Err(why),
+        None => Ok(described),
     }
 }
 
