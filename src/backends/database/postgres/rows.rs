@@ -136,7 +136,7 @@ impl Drop for Unfinished {
 }
 
 /// Relations of others that our transaction has locked, with their partitions and children.
-const LOCKED: &str = r#"
+const LOCKED: &str = r"
 WITH RECURSIVE family (id) AS (
     SELECT l.relation FROM pg_catalog.pg_locks l
     WHERE l.locktype OPERATOR(pg_catalog.=) 'relation'::pg_catalog.text
@@ -148,7 +148,7 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM family f
 JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) f.id
 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) c.relowner
-WHERE NOT o.rolsuper AND o.rolname OPERATOR(pg_catalog.<>) current_user"#;
+WHERE NOT o.rolsuper AND o.rolname OPERATOR(pg_catalog.<>) current_user";
 
 /// What a query that the user wrote gives. It is parsed and not planned; then what it names is locked, through every view,
 /// and is refused where it would run the code of somebody who has fewer rights than we.
