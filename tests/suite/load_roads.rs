@@ -85,6 +85,7 @@ impl Ground {
             remember_keys: false,
             most_rows: None,
             coverage: Coverage::Whole,
+            continues: None,
         }
     }
 

@@ -156,6 +156,7 @@ pub async fn write(
         remember_keys: false,
         most_rows: None,
         coverage: Coverage::Whole,
+        continues: None,
     };
     let mut session = writer.load(spec).await?;
     let mut outcome = Outcome::default();

@@ -97,6 +97,7 @@ impl Place {
             remember_keys: false,
             most_rows: None,
             coverage: Coverage::Whole,
+            continues: None,
         };
         let mut session = self.writer.load(spec).await.unwrap();
         let ordinals: Vec<u64> = (0..rows.len() as u64).collect();

@@ -74,6 +74,8 @@ pub struct LoadSpec {
     pub most_rows: Option<u64>,
     /// Whether its records may leave columns out.
     pub coverage: Coverage,
+    /// The step of the same run that wrote these rows first, if this one only adds to them.
+    pub continues: Option<u32>,
 }
 
 /// What records carry.

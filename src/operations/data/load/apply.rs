@@ -89,6 +89,7 @@ impl Applying<'_> {
         let definition = self.table(&load.table)?;
         let now = jiff::Timestamp::now().as_microsecond();
         let (source, mut shaper) = self.opening().open(&matched, now).await?;
+        shaper.take_part(&load.part, &definition.primary_key);
         let spec = self.spec(load, definition, (&shaper, checkpoint.clone()));
         let session = self.database.load(spec).await?;
         let staged = session.durable_by_batch();
@@ -127,6 +128,7 @@ impl Applying<'_> {
             resume,
             remember_keys: load.remember_keys,
             most_rows: load.most_rows,
+            continues: load.continues,
             coverage: if shaper.is_open() { Coverage::Partial } else { Coverage::Whole },
         }
     }
@@ -235,6 +237,11 @@ impl Applying<'_> {
     ) -> Result<Outcome, LoadError> {
         let rejected = totals.rejected + flow.refused.len() as u64;
         let mut outcome = Outcome { partial: rejected > 0, ..Outcome::default() };
+        if load.part.closes() {
+            // The records are counted where their rows come from.
+            outcome.count("references_set", flow.counts.get("updated").copied().unwrap_or_default());
+            return Ok(outcome);
+        }
         outcome.count("read", totals.read);
         for (name, amount) in &flow.counts {
             outcome.count(name, *amount);

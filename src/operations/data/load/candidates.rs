@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::shaper::Fault;
 use crate::backends::database::load::gaps::Gaps;
-use crate::model::{Row, Value};
+use crate::model::{Model, Row, Table, Value};
 
 /// A record that passed every check that needs no database.
 pub struct Candidate {
@@ -102,4 +102,18 @@ pub fn is_newer(record: &Value, row: &Value) -> bool {
         (Value::Uuid(a), Value::Uuid(b)) => a > b,
         _ => true,
     }
+}
+
+/// Keys of the table that others point at.
+pub fn referenced(model: &Model, table: &str) -> Vec<Vec<String>> {
+    let mut keys: Vec<Vec<String>> = model
+        .tables
+        .values()
+        .flat_map(Table::all_foreign_keys)
+        .filter(|key| key.table == table)
+        .map(|key| key.to)
+        .collect();
+    keys.sort();
+    keys.dedup();
+    keys
 }

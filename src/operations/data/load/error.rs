@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::safety;
+use super::circles::CircleError;
 use super::unload::UnloadError;
 use crate::backends::database::DatabaseError;
 use crate::backends::sealing::SealingError;
-use crate::backends::site::{SiteError, database_failure};
-use crate::engine::{Failure, FailureKind};
+use crate::backends::site::SiteError;
 use crate::formats::{RecordError, SourceError};
 use crate::rules::{CheckError, MappingError, PipelineError, RuleFileError};
 use crate::snapshots::safety::SafetyError;
@@ -19,6 +18,11 @@ pub enum LoadError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Site(#[from] SiteError),
+
+    /// Tables refer to each other.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Circle(#[from] CircleError),
 
     /// The safety copy.
     #[error(transparent)]
@@ -349,49 +353,4 @@ pub enum LoadError {
         /// What.
         message: String,
     },
-}
-
-impl Failure for LoadError {
-    fn kind(&self) -> FailureKind {
-        match self {
-            Self::Site(error) => error.kind(),
-            Self::Safety(error) => safety::kind(error),
-            Self::Unload(error) => error.kind(),
-            Self::Database(error) => database_failure(error),
-            Self::Source(SourceError::Unreadable { .. })
-            | Self::UnknownDataType { .. }
-            | Self::NoSource { .. }
-            | Self::Nothing { .. }
-            | Self::Twice { .. }
-            | Self::UnknownColumn { .. }
-            | Self::MissingColumns { .. }
-            | Self::KeyNotInSource { .. }
-            | Self::SealedByPassphrase { .. }
-            | Self::Rules(_)
-            | Self::Mapping(_)
-            | Self::MappingReads { .. }
-            | Self::LookupTooLarge { .. }
-            | Self::NoKey { .. }
-            | Self::NoNewest { .. }
-            | Self::DeleteNeedsIncremental
-            | Self::StandardInput
-            | Self::OneDataType
-            | Self::WhatToRead
-            | Self::TimeZone { .. }
-            | Self::DeleteNeedsStop => FailureKind::Usage,
-            Self::Quota { .. } | Self::SourceChanged { .. } => FailureKind::Refused,
-            Self::Bug { .. } => FailureKind::Bug,
-            _ => FailureKind::Failed,
-        }
-    }
-
-    fn is_transient(&self) -> bool {
-        match self {
-            Self::Database(error) => error.is_transient(),
-            Self::Site(error) => error.is_transient(),
-            Self::Safety(error) => safety::is_transient(error),
-            Self::Unload(error) => error.is_transient(),
-            _ => false,
-        }
-    }
 }

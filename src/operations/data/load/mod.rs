@@ -18,7 +18,9 @@
 
 pub mod apply;
 mod candidates;
+pub mod circles;
 pub mod error;
+mod failure;
 pub mod lookups;
 pub mod observe;
 mod pending;

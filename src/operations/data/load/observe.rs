@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::circles::Reference;
 use super::error::LoadError;
 use super::plan;
 use super::reading::broken_record;
@@ -67,6 +68,9 @@ pub struct SeenTable {
     /// Tables whose rows go, or lose their reference, when rows of this one are deleted, however far away; and whether they have
     /// a primary key, by which rows that come back are told from those that are there.
     pub swept: BTreeMap<String, bool>,
+    /// Its references to other tables.
+    #[serde(skip)]
+    pub references: Vec<Reference>,
     /// Remarks for people.
     pub notes: Vec<String>,
 }
@@ -168,6 +172,7 @@ impl Looking<'_> {
         let missing = if self.request.delete_missing { self.missing(&one, table, rows).await? } else { 0 };
         Ok(SeenTable {
             level: self.model.levels().get(&one.table).copied().unwrap_or_default(),
+            references: Reference::all(&one.table, table, shaper.columns()),
             columns: shaper.columns().to_vec(),
             key: table.primary_key.clone(),
             newest: table.newest.clone(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::circles::{self, Part};
 use super::error::LoadError;
 use super::observe::{Seen, SeenTable};
 use super::request::{Mode, OnError, Request};
@@ -79,12 +80,21 @@ pub struct TableLoad {
     pub remember_keys: bool,
     /// Whether what it does can be taken back.
     pub undoable: bool,
+    /// What of the source is loaded.
+    #[serde(default, skip_serializing_if = "Part::is_whole")]
+    pub part: Part,
+    /// The step that loads the other part first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<u32>,
 }
 
 impl Action for LoadAction {
     fn describe(&self) -> String {
         match self {
             Self::SafetyCopy { foreseen } => foreseen.describe(),
+            Self::Load(TableLoad { part: Part::Only(columns), table, source, .. }) => {
+                format!("set {} of {table} from {}, since tables refer to each other", columns.join(", "), source.name)
+            }
             Self::Load(load) => {
                 let road = if load.bare { "empty table, indexes built after" } else { "through a staging table" };
                 format!("load {} from {} ({road})", load.table, load.source.name)
@@ -156,21 +166,31 @@ pub fn decide(request: &Request, seen: &Seen) -> Result<Draft<LoadAction>, LoadE
     let mut draft = Draft { steps: Vec::new(), notes: Vec::new() };
     let conflict = effective_conflict(request);
     let mut loads: Vec<(u32, TableLoad)> = Vec::new();
+    let busy: Vec<&SeenTable> = seen.tables.iter().filter(|table| !is_idle(request, table)).collect();
+    let order = circles::order(request, &busy, conflict)?;
     for table in &seen.tables {
         if is_idle(request, table) {
             draft.notes.push(format!("{}: the source and the table are as they were after the last load", table.table));
             continue;
         }
         check(request, table, conflict)?;
-        loads.push((table.level + 1, table_load(request, table, conflict)));
+        let mut load = table_load(request, table, conflict);
+        if let Some(open) = order.open.get(&table.table) {
+            load.part = Part::But(open.clone());
+            load.bare = false;
+        }
+        loads.push((order.level(table) + 1, load));
         draft.notes.extend(table.notes.iter().cloned());
     }
     if loads.is_empty() {
         return Ok(draft);
     }
     loads.sort_by_key(|(level, _)| *level);
-    let last = loads.last().map_or(0, |(level, _)| *level);
+    let mut last = loads.last().map_or(0, |(level, _)| *level);
+    last += u32::from(!order.open.is_empty());
     safety_copy(request, seen, &mut draft);
+    let first = u32::try_from(draft.steps.len()).unwrap_or(u32::MAX);
+    loads.extend(closing((first, &loads), last));
     let steps = loads.iter().map(|(level, load)| Step { stage: *level, action: LoadAction::Load(load.clone()) });
     draft.steps.extend(steps);
     if request.delete_missing {
@@ -178,12 +198,24 @@ pub fn decide(request: &Request, seen: &Seen) -> Result<Draft<LoadAction>, LoadE
     }
     draft.notes.extend(atomicity(request, &loads));
     let settle = LoadAction::Settle {
-        loads: loads.into_iter().map(|(_, load)| load).collect(),
+        loads: loads.into_iter().map(|(_, load)| load).filter(|load| !load.part.closes()).collect(),
         invalidate_cache: !request.keep_cache,
     };
     let stage = draft.steps.iter().map(|s| s.stage).max().unwrap_or_default() + 1;
     draft.steps.push(Step { stage, action: settle });
     Ok(draft)
+}
+
+/// Loads that set what was left open. Their rows are there by then.
+fn closing((first, loads): (u32, &[(u32, TableLoad)]), level: u32) -> Vec<(u32, TableLoad)> {
+    let close = |(step, load): (u32, &TableLoad)| {
+        let Part::But(columns) = &load.part else { return None };
+        let conflict = if load.conflict == Conflict::Error { Conflict::Overwrite } else { load.conflict };
+        let (part, continues) = (Part::Only(columns.clone()), Some(step));
+        let load = load.clone();
+        Some((level, TableLoad { part, continues, conflict, remember_keys: false, undoable: true, ..load }))
+    };
+    (first..).zip(loads).filter_map(|(step, (_, load))| close((step, load))).collect()
 }
 
 /// Nothing is changed before the copy is safe, so it comes first.
@@ -222,7 +254,7 @@ fn is_idle(request: &Request, table: &SeenTable) -> bool {
 }
 
 /// Incremental work without a strategy means that the source is right.
-fn effective_conflict(request: &Request) -> Conflict {
+pub(super) fn effective_conflict(request: &Request) -> Conflict {
     match (request.mode, request.conflict) {
         (Mode::Incremental, Conflict::Error) => Conflict::Overwrite,
         (_, conflict) => conflict,
@@ -264,6 +296,8 @@ fn table_load(request: &Request, table: &SeenTable, conflict: Conflict) -> Table
         most_rows: table.most_rows,
         remember_keys: request.delete_missing,
         undoable: !table.key.is_empty() || table.rows == 0,
+        part: Part::Whole,
+        continues: None,
     }
 }
 
@@ -272,7 +306,7 @@ fn deletions(seen: &Seen, loads: &[(u32, TableLoad)], last: u32, draft: &mut Dra
     let first = draft.steps.len().saturating_sub(loads.len());
     for (at, (level, load)) in loads.iter().enumerate() {
         let Some(table) = seen.tables.iter().find(|t| t.table == load.table) else { continue };
-        if table.missing == 0 {
+        if table.missing == 0 || load.part.closes() {
             continue;
         }
         let keyed = table.swept.iter().filter(|(_, keyed)| **keyed && seen.safety.is_some()).map(|(name, _)| name);

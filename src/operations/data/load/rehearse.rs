@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 
-use super::candidates::{Candidate, close_gaps, digest, exists, is_newer, pick, places, set_name};
+use super::candidates::{Candidate, close_gaps, digest, exists, is_newer, pick, places, referenced, set_name};
+use super::circles::{self, Part};
 use super::error::LoadError;
 use super::observe::{Seen, SeenTable};
 use super::pending::{Ledger, Pending, Taken, Tally, Wanted};
+use super::plan::effective_conflict;
 use super::reading::broken_record;
 use super::request::{Mode, Request};
 use super::shaper::Fault;
@@ -35,10 +37,17 @@ pub async fn rehearse(
     let rules = wanted_rules(request, site.rules_of(&tenant)?.as_deref(), &model)?;
     let mut outcome = Outcome::default();
     let mut loaded: BTreeMap<String, HashSet<u64>> = BTreeMap::new();
-    let mut tables: Vec<&SeenTable> =
+    let tables: Vec<&SeenTable> =
         seen.tables.iter().filter(|t| !(request.mode == Mode::Incremental && t.unchanged)).collect();
-    tables.sort_by_key(|table| table.level);
+    let order = circles::order(request, &tables, effective_conflict(request))?;
+    let mut parts: Vec<(u32, &SeenTable, Part)> = Vec::new();
     for table in tables {
+        let open = order.open.get(&table.table);
+        parts.push((order.level(table), table, open.map_or(Part::Whole, |open| Part::But(open.clone()))));
+        parts.extend(open.map(|open| (u32::MAX, table, Part::Only(open.clone()))));
+    }
+    parts.sort_by_key(|(level, _, _)| *level);
+    for (_, table, part) in parts {
         let definition = model
             .tables
             .get(&table.table)
@@ -54,6 +63,7 @@ pub async fn rehearse(
             referenced: referenced(&model, &table.table),
             loaded: &mut loaded,
             ledger: Ledger::of(definition),
+            part,
             tally: Tally::default(),
         };
         stage.run(context).await?;
@@ -61,20 +71,6 @@ pub async fn rehearse(
         tally.into_outcome(table, &mut outcome);
     }
     Ok(outcome)
-}
-
-/// Keys of the table that others point at.
-fn referenced(model: &Model, table: &str) -> Vec<Vec<String>> {
-    let mut keys: Vec<Vec<String>> = model
-        .tables
-        .values()
-        .flat_map(Table::all_foreign_keys)
-        .filter(|key| key.table == table)
-        .map(|key| key.to)
-        .collect();
-    keys.sort();
-    keys.dedup();
-    keys
 }
 
 struct Rehearsal<'a> {
@@ -89,6 +85,7 @@ struct Rehearsal<'a> {
     /// Digests of keys that earlier tables of the same load will hold, by table and key.
     loaded: &'a mut BTreeMap<String, HashSet<u64>>,
     ledger: Ledger,
+    part: Part,
     tally: Tally,
 }
 
@@ -113,9 +110,11 @@ impl Rehearsal<'_> {
             match source.reader.next(&mut record) {
                 Ok(false) => break,
                 Ok(true) => {
-                    self.tally.totals.read += 1;
+                    self.tally.totals.read += u64::from(!self.part.closes());
                     match shaper.shape(source.reader.fields(), &record, &mut row) {
                         Ok(()) => waiting.push(Candidate { line: record.line, row: std::mem::take(&mut row) }),
+                        // Told already, with the other part.
+                        Err(_) if self.part.closes() => {}
                         Err(faults) => self.faults(record.line, &faults),
                     }
                 }
@@ -158,6 +157,9 @@ impl Rehearsal<'_> {
     }
 
     async fn look_up(&mut self, columns: &[String], mut waiting: Vec<Candidate>) -> Result<(), LoadError> {
+        if self.part.closes() {
+            return self.close(columns, &waiting).await;
+        }
         let mut faults: BTreeMap<usize, Fault> = BTreeMap::new();
         let mut records: Vec<Pending> =
             waiting.iter().map(|candidate| Pending { line: candidate.line, ..Pending::default() }).collect();
@@ -180,10 +182,31 @@ impl Rehearsal<'_> {
                 self.unique(set + 1, (key, &places, columns), &waiting, (&mut faults, &mut records)).await?;
             }
         }
-        for key in self.definition.all_foreign_keys() {
+        for key in self.keys_of_part() {
             self.references(&key, columns, &waiting, (&mut faults, &mut records)).await?;
         }
         self.settle(columns, waiting, (faults, records));
+        Ok(())
+    }
+
+    /// Foreign keys that this part of the source is about.
+    fn keys_of_part(&self) -> Vec<ForeignKey> {
+        let own = |key: &ForeignKey| key.columns.iter().all(|column| self.part.takes(column, &[]));
+        self.definition.all_foreign_keys().into_iter().filter(own).collect()
+    }
+
+    /// Looks only at references that were left open.
+    async fn close(&mut self, columns: &[String], waiting: &[Candidate]) -> Result<(), LoadError> {
+        let (mut faults, mut none) = (BTreeMap::new(), Vec::new());
+        for key in self.keys_of_part() {
+            self.references(&key, columns, waiting, (&mut faults, &mut none)).await?;
+        }
+        for (at, fault) in faults {
+            if let Some(candidate) = waiting.get(at) {
+                let place = self.at(candidate.line);
+                self.tally.fault(&place, &fault);
+            }
+        }
         Ok(())
     }
 
@@ -279,10 +302,7 @@ impl Rehearsal<'_> {
     }
 
     fn conflict(&self) -> Conflict {
-        match (self.request.mode, self.request.conflict) {
-            (Mode::Incremental, Conflict::Error) => Conflict::Overwrite,
-            (_, conflict) => conflict,
-        }
+        effective_conflict(self.request)
     }
 
     async fn existing(&self, key: &[String], places: &[usize], waiting: &[Candidate]) -> Result<Vec<bool>, LoadError> {

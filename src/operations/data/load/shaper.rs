@@ -9,6 +9,7 @@ use crate::rules::{
     MappedRecord, Pipeline, PipelineOptions, RecordCheck, Reject, RowRule, Shape, TypeMapping, Violation,
 };
 
+use super::circles::Part;
 use super::error::LoadError;
 use super::lookups::Lookups;
 use super::sealed::Sealer;
@@ -28,6 +29,8 @@ pub struct Shaper {
     server_made: Vec<bool>,
     /// Places of the primary key.
     key: Vec<usize>,
+    /// Columns that the rows have in the end, and their places; none for all.
+    part: Option<(Vec<String>, Vec<usize>)>,
 }
 
 /// A mapping with what its look-ups find.
@@ -95,7 +98,19 @@ impl Shaper {
         let key = table.primary_key.iter().filter_map(|k| columns.iter().position(|c| c == k)).collect();
         let open = matches!(shape, Shape::Open(_));
         let (now, left_out) = (options.now, Vec::new());
-        Ok(Self { mapping, pipeline, check, sealer: None, now, open, marks: false, left_out, server_made, key })
+        Ok(Self {
+            mapping,
+            pipeline,
+            check,
+            sealer: None,
+            now,
+            open,
+            marks: false,
+            left_out,
+            server_made,
+            key,
+            part: None,
+        })
     }
 
     /// Checks these rules too.
@@ -135,7 +150,15 @@ impl Shaper {
 
     /// Columns that the rows carry.
     pub fn columns(&self) -> &[String] {
-        self.pipeline.columns()
+        self.part.as_ref().map_or_else(|| self.pipeline.columns(), |(columns, _)| columns)
+    }
+
+    /// Lets rows carry a part of their columns. Whole records are checked all the same.
+    pub fn take_part(&mut self, part: &Part, key: &[String]) {
+        if !part.is_whole() {
+            let taken = self.pipeline.columns().iter().enumerate().filter(|(_, column)| part.takes(column, key));
+            self.part = Some(taken.map(|(place, column)| (column.clone(), place)).unzip());
+        }
     }
 
     /// Fields that the mapping reads and that the source does not have.
@@ -171,6 +194,12 @@ impl Shaper {
             faults
         })?;
         self.seal(row)?;
+        let mut needed = needed;
+        if let Some((_, places)) = &self.part {
+            keep(row, places);
+            keep(&mut needed, places);
+            keep(&mut self.left_out, places);
+        }
         if self.marks {
             let gaps = self.left_out.contains(&true).then(|| Gaps::of(&self.left_out, &needed));
             row.push(gaps.map_or(Value::Null, |gaps| Value::Text(gaps.into_text())));
@@ -196,7 +225,7 @@ impl Shaper {
             return Err(of_the_record);
         }
         let at_fault = |column: &String| faults.iter().any(|f| f.column.as_ref() == Some(column));
-        let named: Vec<bool> = self.columns().iter().map(at_fault).collect();
+        let named: Vec<bool> = self.pipeline.columns().iter().map(at_fault).collect();
         // A condition over several columns names none of them.
         let enough = self.left_out.iter().zip(&named).any(|(out, named)| *out && *named);
         Ok(if enough { named } else { self.left_out.clone() })
@@ -205,6 +234,15 @@ impl Shaper {
     fn seal(&self, row: &mut Row) -> Result<(), Vec<Fault>> {
         self.sealer.as_ref().map_or(Ok(()), |sealer| sealer.seal(row)).map_err(|fault| vec![fault])
     }
+}
+
+/// What stands at these places, which ascend.
+fn keep<T>(row: &mut Vec<T>, places: &[usize]) {
+    let mut place = 0;
+    row.retain(|_| {
+        place += 1;
+        places.binary_search(&(place - 1)).is_ok()
+    });
 }
 
 /// A rule of low severity describes the data; it does not keep a record out.

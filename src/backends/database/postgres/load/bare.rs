@@ -24,7 +24,7 @@ use super::Target;
 use super::copying::{Copying, encoding};
 use super::isolate::{self, HELD, Work};
 use super::probes::{POSITION, STAGE};
-use super::{checkpoint, merge, probes, wrong_form};
+use super::{checkpoint, joined, merge, probes, wrong_form};
 use crate::backends::database::load::copy_binary;
 use crate::backends::database::load::positions::Positions;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, Refused, RowBatch, Written};
@@ -396,10 +396,4 @@ impl BareLoad {
         }
         Ok(Some(written))
     }
-}
-
-async fn joined(task: &mut JoinHandle<Result<Written, DatabaseError>>) -> Result<Written, DatabaseError> {
-    task.await.unwrap_or_else(|error| {
-        Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, format!("the load's task failed: {error}")))
-    })
 }

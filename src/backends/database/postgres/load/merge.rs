@@ -172,7 +172,7 @@ fn before_images(spec: &Target) -> String {
         (kind, format!("CASE WHEN {changes} THEN {IMAGE} END"), String::new())
     };
     format!(
-        "INSERT INTO {} (run, step, kind, key, before) SELECT $1, $2, {kind}, {}, {image} \
+        "INSERT INTO {} (run, step, kind, key, before, mark) SELECT $1, $2, {kind}, {}, {image}, t.xmin::pg_catalog.text \
          FROM {} t JOIN {STAGE} s ON {}{only}",
         journal(spec),
         key_text("t.", &spec.key),
@@ -224,15 +224,23 @@ fn update(spec: &Target) -> Option<String> {
     } else {
         String::new()
     };
+    let journal = journal(spec);
+    // Rows that an earlier step of the run wrote stay its own.
+    let first = spec.continues.map_or_else(String::new, |step| {
+        format!(
+            ", first AS (UPDATE {journal} u SET mark = changed.mark FROM changed \
+             JOIN {journal} m ON m.run = $1 AND m.step = $2 AND m.kind = 'update' AND m.key = changed.key \
+             WHERE u.run = $1 AND u.step = {step} AND u.key = changed.key AND u.kind IN ('insert', 'update') AND u.mark = m.mark)"
+        )
+    });
     Some(format!(
         "WITH changed AS (UPDATE {table} t SET {} FROM {STAGE} s WHERE {on} AND {}{known} \
-         RETURNING {} AS key, t.xmin::text AS mark) \
-         UPDATE {} u SET mark = changed.mark FROM changed \
+         RETURNING {} AS key, t.xmin::text AS mark){first} \
+         UPDATE {journal} u SET mark = changed.mark FROM changed \
          WHERE u.run = $1 AND u.step = $2 AND u.kind = 'update' AND u.key = changed.key",
         assignments.join(", "),
         would_change(spec),
         key_text("t.", &spec.key),
-        journal(spec)
     ))
 }
 

@@ -20,7 +20,7 @@ use super::as_owner::Hand;
 use super::counters::Filled;
 use super::error::translate;
 use super::operators::Operators;
-use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded};
+use crate::backends::database::load::{LoadSession, LoadSpec, MissingSpec, Refused, UnloadSpec, Unloaded, Written};
 use crate::backends::database::quote::qualified;
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, Namespace};
@@ -116,6 +116,13 @@ pub(super) async fn refused(
         .await
         .map_err(translate)?;
     Ok(lines.iter().filter_map(|line| Refused::from_json(line)).collect())
+}
+
+/// What a load's task answers when it ends.
+async fn joined(task: &mut tokio::task::JoinHandle<Result<Written, DatabaseError>>) -> Result<Written, DatabaseError> {
+    task.await.unwrap_or_else(|error| {
+        Err(DatabaseError::new(Engine::Postgres, DatabaseErrorKind::Other, format!("the load's task failed: {error}")))
+    })
 }
 
 /// Rows came in a form that this session did not ask for.

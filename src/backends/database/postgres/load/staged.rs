@@ -99,7 +99,7 @@ impl StagedLoad {
             *totals.entry((*name).to_owned()).or_default() += amount;
         }
         *totals.entry("refused".to_owned()).or_default() += refused.len() as u64;
-        let state = serde_json::json!({ "road": "staged", "counts": totals });
+        let state = serde_json::json!({ "road": "staged", "counts": totals, "continues": self.spec.continues });
         checkpoint::write(&mut transaction, &place(&self.spec), position, (false, state)).await?;
         self.spec.hand.dismiss(&mut transaction).await?;
         self.database.commit(transaction).await?;
@@ -278,7 +278,7 @@ impl LoadSession for StagedLoad {
                 return Ok(written);
             }
         }
-        let state = serde_json::json!({ "road": "staged", "counts": self.counts });
+        let state = serde_json::json!({ "road": "staged", "counts": self.counts, "continues": self.spec.continues });
         let mut transaction = self.database.begin(&self.spec.namespace).await?;
         if !self.spec.remember_keys && self.counts.contains_key("unchanged") {
             merge::forget_seen(&mut transaction, &self.spec).await?;

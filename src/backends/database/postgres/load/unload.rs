@@ -38,7 +38,7 @@ pub async fn unload(
     let unloaded = if road == Some("bare") {
         bare(connection, &taking, &transactions(checkpoint), inserted(checkpoint)).await?
     } else {
-        staged(connection, &taking).await?
+        staged(connection, &taking, checkpoint.state.get("continues").and_then(serde_json::Value::as_u64)).await?
     };
     taking.hand.dismiss(connection).await?;
     silenced.wake(connection).await?;
@@ -98,7 +98,11 @@ async fn bare(
     Ok(Unloaded { removed, restored: 0, kept: inserted.saturating_sub(removed) })
 }
 
-async fn staged(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<Unloaded, DatabaseError> {
+async fn staged(
+    connection: &mut PgConnection,
+    taking: &Taking<'_>,
+    continues: Option<u64>,
+) -> Result<Unloaded, DatabaseError> {
     let spec = taking.spec;
     let (table, journal) = (qualified(&spec.namespace, &spec.table), qualified(&spec.namespace, "_fixtool_undo"));
     let key = &spec.definition.primary_key;
@@ -123,6 +127,16 @@ async fn staged(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<Un
         assignments.join(", "),
         taking.operators.matching("t", key, "b", key)
     );
+    // The earlier step of the run whose rows these are knows them by their new mark.
+    let restore = match continues {
+        None => restore,
+        Some(step) => format!(
+            "WITH back AS ({restore} RETURNING u.key, u.mark AS old, t.xmin::pg_catalog.text AS mark), \
+             first AS (UPDATE {journal} j SET mark = back.mark FROM back \
+                 WHERE j.run = $1 AND j.step = {step} AND j.key = back.key AND j.mark = back.old) \
+             UPDATE {journal} j SET mark = j.mark FROM back WHERE j.run = $1 AND j.step = $2 AND j.key = back.key AND j.kind = 'update'"
+        ),
+    };
     let restored = restored(connection, taking, &restore).await?;
     refuse_if_others_point(connection, taking).await?;
     let removed = taking
