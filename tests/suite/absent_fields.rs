@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::batch_sizes::{give_to_an_owner, only_he_wrote};
 use crate::support::{Output, Site, on_both_engines, words};
 
 const PACK: &str = include_str!("../fixtures/lean/pack.yaml");
@@ -128,8 +129,21 @@ fn written(format: &str, records: &[Map<String, Value>]) -> String {
     }
 }
 
+#[test]
+fn absent_is_the_same_where_a_role_of_the_tenant_writes() {
+    let site = &Site::postgres();
+    begin(site);
+    let role = give_to_an_owner(site, &["item"]);
+    each_mode(site);
+    only_he_wrote(site, &role);
+}
+
 fn absent_is_neither_null_nor_default(site: &Site) {
     begin(site);
+    each_mode(site);
+}
+
+fn each_mode(site: &Site) {
     let filled: Vec<String> = (1..=6).map(|id| format!("{id},old {id},owner,{id},50,{id}")).collect();
     site.write("item.csv", format!("id,name,role,n,upd,made\n{}\n", filled.join("\n")));
     load(site, "item.csv", "item", "").code(0);

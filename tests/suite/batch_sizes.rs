@@ -59,8 +59,47 @@ fn undo(site: &Site, before: &[String]) {
     assert_eq!(rows(site), before);
 }
 
+/// Gives tables to a role of their own and puts a trigger of its on each, so that this role carries out what is written.
+pub fn give_to_an_owner(site: &Site, tables: &[&str]) -> String {
+    let role = crate::support::unique("owner");
+    let mut sql = format!(
+        "CREATE ROLE {role}; GRANT ALL ON SCHEMA tenant_acme TO {role}; CREATE TABLE tenant_acme.seen_as (who text); \
+         CREATE FUNCTION tenant_acme.look() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN INSERT INTO seen_as VALUES (current_user); RETURN NEW; END $$; \
+         ALTER TABLE tenant_acme.seen_as OWNER TO {role}; ALTER FUNCTION tenant_acme.look() OWNER TO {role};"
+    );
+    for table in tables {
+        sql +=
+            &["ALTER TABLE tenant_acme.", table, " OWNER TO ", &role, "; CREATE TRIGGER look BEFORE INSERT OR UPDATE "]
+                .concat();
+        sql += &["ON tenant_acme.", table, " FOR EACH ROW EXECUTE FUNCTION tenant_acme.look();"].concat();
+    }
+    site.query("acme", &sql);
+    role
+}
+
+/// Only the owner wrote, and he goes.
+pub fn only_he_wrote(site: &Site, role: &str) {
+    assert_eq!(site.query("acme", "SELECT DISTINCT who FROM seen_as"), [[role]]);
+    site.query("acme", &format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
+}
+
+#[test]
+fn a_role_of_the_tenant_writes_the_same() {
+    let site = &Site::postgres();
+    begin(site);
+    let role = give_to_an_owner(site, &["acct"]);
+    moves(site);
+    duplicates(site);
+    only_he_wrote(site, &role);
+}
+
 fn unique_values_go_from_row_to_row(site: &Site) {
     begin(site);
+    moves(site);
+}
+
+fn moves(site: &Site) {
     let swapped = ["1,b,lb,,1", "2,a,la,1,1", "3,c,lc,,1", "4,d,ld,3,1"];
     each_size(site, "--on-conflict overwrite", &["1,b,lb,,1", "2,a,la,1,1"], (&swapped, 0));
     each_size(site, "--on-conflict merge", &["2,a,la,,", "1,b,lb,,"], (&swapped, 0));
@@ -85,6 +124,10 @@ fn a_value_that_its_row_keeps_is_not_taken(site: &Site) {
 
 fn duplicates_are_the_same_ones(site: &Site) {
     begin(site);
+    duplicates(site);
+}
+
+fn duplicates(site: &Site) {
     let lines = ["5,e,le,,1", "5,f,lf,,1", "6,e,lg,,1", "7,g,lg,,1", "1,a,la,,1", "1,z,lz,,2"];
     let error = ["1,a,la,,1", "2,b,lb,1,1", "3,c,lc,,1", "4,d,ld,3,1", "5,e,le,,1", "7,g,lg,,1"];
     each_size(site, "--on-conflict error", &lines, (&error, 4));
