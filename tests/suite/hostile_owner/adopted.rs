@@ -61,7 +61,7 @@ fn tables_with_an_owners_functions_in_their_indexes_are_backed_up_and_come_back(
         "drop it, or give fixtool an address",
     ]);
     words::fixtures(&scene.site, "seed");
-    scene.run("data load seed --tenant acme --data-types users,ai_sessions,content --on-conflict skip --yes");
+    scene.run("data load seed --tenant acme --data-types users,ai_sessions,content --on-conflict skip --dry-run");
     let loaded = users(&scene, "acme");
     assert_eq!(loaded.len(), 120);
     scene.begun();
@@ -130,7 +130,7 @@ fn a_query_for_a_load_never_runs_the_functions_of_an_owners_view() {
     let address = scene.site.database().url();
     let load = |from: &str| {
         format!(
-            "data load --from-database {address} {from} --data-types users --tenant neighbour --on-conflict skip --yes"
+            "data load --from-database {address} {from} --data-types users --tenant neighbour --on-conflict skip --dry-run"
         )
     };
     for (view, function) in [("hostile", "springs"), ("over", "springs"), ("domain", "fine")] {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::error::LoadError;
 use super::shaper::Fault;
 use crate::backends::database::load::gaps::Gaps;
-use crate::model::{Model, Row, Table, Value};
+use crate::backends::database::{Lookup, Reader};
+use crate::model::{Model, Namespace, Row, Table, Value};
 
 /// A record that passed every check that needs no database.
 pub struct Candidate {
@@ -116,4 +118,40 @@ pub fn referenced(model: &Model, table: &str) -> Vec<Vec<String>> {
     keys.sort();
     keys.dedup();
     keys
+}
+
+/// A table whose rows are looked up.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// Where it is.
+    pub database: &'a dyn Reader,
+    /// In which namespace.
+    pub namespace: &'a Namespace,
+    /// Its name.
+    pub table: &'a str,
+    /// Whether it has no rows.
+    pub is_empty: bool,
+}
+
+/// The digest of the primary key of the row that has each record's unique value.
+pub async fn holders(
+    place: Place<'_>,
+    primary: &[String],
+    (key, places): (&[String], &[usize]),
+    waiting: &[Candidate],
+) -> Result<Vec<Option<u64>>, LoadError> {
+    if place.is_empty || waiting.is_empty() {
+        return Ok(vec![None; waiting.len()]);
+    }
+    let keys: Vec<Row> = waiting.iter().map(|candidate| pick(&candidate.row, places)).collect();
+    let mut rows: Vec<Row> = vec![Row::new(); waiting.len()];
+    for wanted in primary {
+        let (namespace, table) = (place.namespace.clone(), place.table.to_owned());
+        let question = Lookup { namespace, table, columns: key.to_vec(), wanted: wanted.clone() };
+        for (row, value) in rows.iter_mut().zip(place.database.lookup(&question, &keys).await?) {
+            row.push(value.unwrap_or(Value::Null));
+        }
+    }
+    let all: Vec<usize> = (0..primary.len()).collect();
+    Ok(rows.iter().map(|row| digest(row, &all)).collect())
 }

@@ -35,6 +35,8 @@ pub struct Pending {
     pub line: u64,
     /// Whether its row is there.
     pub known: bool,
+    /// Of the primary key of its row, where that is looked up.
+    pub row: Option<u64>,
     /// Whether its row stays as it is, because the record is not newer.
     pub is_older: bool,
     /// Digests of its unique keys: which one, by its place, the primary key first.

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 
-use super::candidates::{Candidate, close_gaps, digest, exists, is_newer, pick, places, referenced, set_name};
+use super::candidates::{
+    Candidate, Place, close_gaps, digest, exists, holders, is_newer, pick, places, referenced, set_name,
+};
 use super::circles::{self, Part};
 use super::error::LoadError;
 use super::observe::{Seen, SeenTable};
@@ -145,6 +147,11 @@ impl Rehearsal<'_> {
         Ok(())
     }
 
+    fn place(&self) -> Place<'_> {
+        let (namespace, table) = (&self.tenant.namespace, self.table.table.as_str());
+        Place { database: self.database, namespace, table, is_empty: self.table.rows == 0 }
+    }
+
     fn at(&self, line: u64) -> String {
         format!("{}, line {line}", self.table.source.name)
     }
@@ -174,6 +181,7 @@ impl Rehearsal<'_> {
                 }
             }
         }
+        self.find_rows(columns, &waiting, &mut records).await?;
         let known: Vec<bool> = records.iter().map(|record| record.known).collect();
         close_gaps(columns, (&mut waiting, &known), &mut faults);
         self.compare_ages(columns, &waiting, &mut records).await?;
@@ -221,12 +229,12 @@ impl Rehearsal<'_> {
         let own_places = self::places(columns, &self.definition.primary_key);
         let moves = !matches!(self.conflict(), Conflict::Error | Conflict::Skip);
         let holders = match &own_places {
-            Some(_) => self.holders(key, places, waiting).await?,
+            Some(_) => holders(self.place(), &self.definition.primary_key, (key, places), waiting).await?,
             None => self.existing(key, places, waiting).await?.into_iter().map(|exists| exists.then_some(0)).collect(),
         };
         for (at, (candidate, holder)) in waiting.iter().zip(holders).enumerate() {
             let Some(record) = records.get_mut(at) else { continue };
-            let own = own_places.as_ref().filter(|_| record.known).and_then(|own| digest(&candidate.row, own));
+            let own = record.row;
             if record.is_older {
                 continue;
             }
@@ -243,6 +251,23 @@ impl Rehearsal<'_> {
                 Some(_) if !moves && !record.known => drop(faults.entry(at).or_insert_with(|| exists(key))),
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Which rows known records meet. Two keys may be equal for the table and differ in their texts.
+    async fn find_rows(
+        &self,
+        columns: &[String],
+        waiting: &[Candidate],
+        records: &mut [Pending],
+    ) -> Result<(), LoadError> {
+        let primary = &self.definition.primary_key;
+        let has_unique = !self.definition.all_unique_keys().is_empty();
+        let Some(places) = places(columns, primary).filter(|_| has_unique) else { return Ok(()) };
+        let rows = holders(self.place(), primary, (primary, &places), waiting).await?;
+        for (record, row) in records.iter_mut().zip(rows).filter(|(record, _)| record.known) {
+            record.row = row;
         }
         Ok(())
     }
@@ -272,33 +297,6 @@ impl Rehearsal<'_> {
             record.is_older = record.known && !is_newer(candidate.row.get(place).unwrap_or(&Value::Null), &held);
         }
         Ok(())
-    }
-
-    /// The digest of the primary key of the row that has each record's unique value.
-    async fn holders(
-        &self,
-        key: &[String],
-        places: &[usize],
-        waiting: &[Candidate],
-    ) -> Result<Vec<Option<u64>>, LoadError> {
-        if self.table.rows == 0 || waiting.is_empty() {
-            return Ok(vec![None; waiting.len()]);
-        }
-        let keys: Vec<Row> = waiting.iter().map(|c| pick(&c.row, places)).collect();
-        let mut rows: Vec<Row> = vec![Row::new(); waiting.len()];
-        for wanted in &self.definition.primary_key {
-            let question = Lookup {
-                namespace: self.tenant.namespace.clone(),
-                table: self.table.table.clone(),
-                columns: key.to_vec(),
-                wanted: wanted.clone(),
-            };
-            for (row, value) in rows.iter_mut().zip(self.database.lookup(&question, &keys).await?) {
-                row.push(value.unwrap_or(Value::Null));
-            }
-        }
-        let all: Vec<usize> = (0..self.definition.primary_key.len()).collect();
-        Ok(rows.iter().map(|row| digest(row, &all)).collect())
     }
 
     fn conflict(&self) -> Conflict {
@@ -368,6 +366,7 @@ impl Rehearsal<'_> {
             if !(record.known && self.conflict() == Conflict::Skip) {
                 let own = keys.iter().filter_map(|(set, places)| Some((*set, digest(&candidate.row, places)?)));
                 record.keys = own.filter(|(set, _)| *set == 0 || !record.is_older).collect();
+                record.keys.extend(record.row.map(|row| (0, row)).filter(|key| !record.keys.contains(key)));
             }
             if let Some(fault) = faults.remove(&at).or_else(|| self.ledger.duplicate(&record)) {
                 let place = self.at(candidate.line);
