@@ -132,12 +132,17 @@ fn go(cli: Cli, environment: Environment) -> u8 {
         let site = Site::default();
         let session = Session { settings, resolved, environment, console, signals, identity, site };
         let work = AssertUnwindSafe(Box::pin(command.run(&session))).catch_unwind();
+        let mut silence = Box::pin(watch::silence());
         tokio::select! {
             ended = work => {
-                session.close().await;
+                tokio::select! {
+                    () = session.close() => {}
+                    // Nobody is there to say goodbye to.
+                    _ = &mut silence => {}
+                }
                 ended.map_or(BUG, |result| finish(result, &session))
             }
-            silence = watch::silence() => {
+            silence = &mut silence => {
                 let code = fail(&session.console, &Fault::from(SiteError::from(silence)));
                 session.console.line(Tone::Warn, "what was not committed is rolled back by the database");
                 code

@@ -55,8 +55,7 @@ fn swallowed(patience: Option<&str>, rows: u64, within: Duration) {
     let more = ["--on-conflict", "overwrite", "--batch-size", "50"];
     let mut load = site.spawn(words::load_words(&file, "acme", "users", &more));
     load.wait_for_stderr("staging table): started");
-    // The server is asked for the first time after a second.
-    std::thread::sleep(Duration::from_millis(1300));
+    std::thread::sleep(Duration::from_millis(500));
     assert!(!load.has_ended(), "it is in the middle");
     let began = Instant::now();
     proxy.fall_silent();

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,8 +26,9 @@ static SERVERS: LazyLock<Mutex<BTreeMap<Server, Duration>>> = LazyLock::new(Mute
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So many questions in a row that nobody answers are no accident.
 const SILENCES: u32 = 3;
-/// Shorter commands are not watched.
-const FIRST: Duration = Duration::from_secs(1);
+/// How soon somebody looks for servers that were connected to since. A server is asked for the first time while it surely
+/// answers: one that has nothing to say to the question is not watched.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// "Do you speak GSSAPI?" Whoever asks and goes away leaves no line in the server's log, unlike with TLS.
 const QUESTION: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 48];
@@ -44,11 +45,12 @@ pub(super) fn remember(host: &str, port: u16, patience: Duration) {
 /// Returns when a server that answered before has not done so for a while, or never.
 pub async fn silence() -> DatabaseError {
     let mut silent: BTreeMap<Server, u32> = BTreeMap::new();
-    let mut pause = FIRST;
+    let mut asked_at: BTreeMap<Server, Instant> = BTreeMap::new();
     loop {
-        tokio::time::sleep(pause).await;
-        let servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        pause = servers.values().min().map_or(FIRST, |patience| *patience);
+        tokio::time::sleep(LOOK).await;
+        let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        servers.retain(|server, patience| asked_at.get(server).is_none_or(|then| then.elapsed() >= *patience));
+        asked_at.extend(servers.keys().map(|server| (server.clone(), Instant::now())));
         let asked = servers.into_iter().map(|(server, patience)| async move {
             let answer = tokio::time::timeout(patience, ask(&server)).await;
             (server, answer.is_ok())
