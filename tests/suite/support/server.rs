@@ -206,6 +206,15 @@ impl RedisCluster {
             .output()
             .expect("redis-cli");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        // Each node has to hear of it before it takes keys.
+        let is_ready = |port: &u16| {
+            let mut node = super::Redis::connect(&format!("redis://127.0.0.1:{port}"));
+            node.command(&["CLUSTER", "INFO"]).concat().contains("cluster_state:ok")
+        };
+        while !cluster.ports.iter().all(is_ready) {
+            assert!(Instant::now() < until, "the cluster is ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         cluster
     }
 

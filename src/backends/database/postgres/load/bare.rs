@@ -62,16 +62,8 @@ pub async fn begin(database: &Postgres, spec: &Target) -> Result<Option<BareLoad
             let binary = matches!(encoding, Encoding::CopyBinary { .. });
             let copying = Copying::into((&table, &spec.table), spec.columns.clone(), binary);
             let (positions, refused) = (Positions::default(), Vec::new());
-            let job = Job {
-                database: database.clone(),
-                spec: spec.clone(),
-                table,
-                rebuild,
-                positions,
-                refused,
-                copying,
-                binary,
-            };
+            let (database, spec) = (database.clone(), spec.clone());
+            let job = Job { database, spec, table, rebuild, positions, refused, copying, binary };
             let task = tokio::spawn(job.carry_out(connection, receiver));
             Ok(Some(BareLoad { sender: Some(sender), task, encoding }))
         }
