@@ -61,7 +61,7 @@ fn tables_with_an_owners_functions_in_their_indexes_are_backed_up_and_come_back(
         "drop it, or give fixtool an address",
     ]);
     words::fixtures(&scene.site, "seed");
-    scene.run("data load seed --tenant acme --data-types users,ai_sessions,content --on-conflict skip --dry-run");
+    scene.run("data load seed --tenant acme --data-types users,ai_sessions,content --on-conflict skip --yes");
     let loaded = users(&scene, "acme");
     assert_eq!(loaded.len(), 120);
     scene.begun();

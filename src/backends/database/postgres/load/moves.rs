@@ -2,7 +2,8 @@
 
 use sqlx::PgConnection;
 
-use super::super::as_owner::Bound;
+use super::super::as_owner::{Bound, Hand};
+use super::super::code::Effect;
 use super::super::operators::Comparison;
 use super::Target;
 use super::merge::later;
@@ -173,12 +174,21 @@ pub async fn release(connection: &mut PgConnection, spec: &Target) -> Result<u64
             another_row(spec),
             spec.operators.matching("t", &spec.key, "s", &spec.key),
         );
+        let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
+        let count = format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {table} t WHERE {gone}");
+        if spec.hand.number(connection, &count, &values).await? == 0 {
+            continue;
+        }
+        // A deletion may reach more of the tenant's code than an insert does.
+        let tables = std::slice::from_ref(&table);
+        if Hand::for_tables(connection, &spec.namespace, (tables, Effect::Removes)).await? != spec.hand {
+            return Ok(released);
+        }
         let sql = format!(
             "WITH gone AS (DELETE FROM {table} t WHERE {gone} \
              RETURNING {text} AS key, pg_catalog.to_jsonb(t.*)::pg_catalog.text AS before) \
              INSERT INTO {journal} (run, step, kind, key, before) SELECT $1, $2, 'delete', gone.key, gone.before FROM gone"
         );
-        let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
         released += spec.hand.execute(connection, &sql, &values).await?;
     }
     Ok(released)

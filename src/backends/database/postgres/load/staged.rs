@@ -113,8 +113,7 @@ impl StagedLoad {
     /// Sees by whom the table can be written in this transaction. Tables that it refers to are only looked into.
     async fn engage(&mut self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
         let tables = [self.spec.full_name()];
-        let effect = if self.spec.remember_keys { Effect::Removes } else { Effect::Writes };
-        self.spec.hand = Hand::for_tables(connection, &self.spec.namespace, (&tables, effect)).await?;
+        self.spec.hand = Hand::for_tables(connection, &self.spec.namespace, (&tables, Effect::Writes)).await?;
         let keys = self.spec.definition.all_foreign_keys();
         let parents: Vec<String> = keys.iter().map(|key| qualified(&self.spec.namespace, &key.table)).collect();
         if self.spec.hand == Hand::Ours { hold_tables(connection, &parents).await } else { Ok(()) }
