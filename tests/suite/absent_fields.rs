@@ -8,8 +8,6 @@ use serde_json::{Map, Value, json};
 use crate::batch_sizes::{give_to_an_owner, only_he_wrote};
 use crate::support::{Output, Site, on_both_engines, words};
 
-const PACK: &str = include_str!("../fixtures/lean/pack.yaml");
-
 const MODEL: &str = "tables:\n  item:\n    columns:\n      id: {type: int, required: true}\n      \
                      name: {type: text, required: true}\n      role: {type: text, default: user}\n      n: {type: int}\n      \
                      upd: {type: bigint}\n      made: {type: int, default: sql(7)}\n    primary_key: [id]\n    newest: upd\n  \
@@ -22,9 +20,7 @@ type Rows = BTreeMap<u64, [String; 5]>;
 const COLUMNS: [&str; 5] = ["name", "role", "n", "upd", "made"];
 
 fn begin(site: &Site) {
-    site.write("packs/lean/pack.yaml", PACK);
-    site.write("packs/lean/1.0.0/model.yaml", MODEL);
-    site.line("fixtool tenant init acme --pack lean --tier enterprise --yes").code(0);
+    words::init_with(site, "acme", MODEL);
 }
 
 fn load(site: &Site, file: &str, table: &str, more: &str) -> Output {

@@ -5,8 +5,6 @@ use serde_json::Value;
 
 use crate::support::{Output, Site, often, on_both_engines, words};
 
-const PACK: &str = include_str!("../fixtures/lean/pack.yaml");
-
 const MODEL: &str = "tables:\n  acct:\n    columns:\n      id: {type: int, required: true}\n      \
                      email: {type: text, unique: true}\n      login: {type: text, required: true, unique: true}\n      \
                      parent_id: {type: int, references: acct.id}\n      n: {type: int}\n    primary_key: [id]\n    newest: n\n";
@@ -17,9 +15,7 @@ const HEADER: &str = "id,email,login,parent_id,n";
 const BEFORE: [&str; 4] = ["1,a,la,,1", "2,b,lb,1,1", "3,c,lc,,1", "4,d,ld,3,1"];
 
 fn begin(site: &Site) {
-    site.write("packs/lean/pack.yaml", PACK);
-    site.write("packs/lean/1.0.0/model.yaml", MODEL);
-    site.line("fixtool tenant init acme --pack lean --tier enterprise --yes").code(0);
+    words::init_with(site, "acme", MODEL);
     write(site, "before.csv", &BEFORE);
     load(site, "before.csv", "").code(0);
 }
@@ -204,6 +200,19 @@ fn a_value_comes_from_a_row_that_the_source_lacks(site: &Site) {
     }
 }
 
+fn undo_leaves_what_others_point_at(site: &Site) {
+    begin(site);
+    write(site, "new.csv", &["5,e,le,,1", "6,f,lf,5,1"]);
+    load(site, "new.csv", "").code(0);
+    site.query("acme", "INSERT INTO acct (id, email, login, parent_id, n) VALUES (9, 'i', 'li', 5, 1)");
+    let before = rows(site);
+    let run = words::newest_run(site).expect("a run");
+    site.fixtool(["op", "undo", &run, "--confirm", "acme"]).code(1).says(&["acct", "point at rows"]);
+    assert_eq!(rows(site), before);
+    site.query("acme", "DELETE FROM acct WHERE id = 9");
+    undo(site, &BEFORE.map(String::from));
+}
+
 const CIRCLE: &str = "tables:\n  dept:\n    columns:\n      id: {type: int, required: true}\n      \
                       boss_id: {type: int, references: emp.id, on_delete: set_null}\n      name: {type: text}\n    \
                       primary_key: [id]\n  emp:\n    columns:\n      id: {type: int, required: true}\n      \
@@ -212,9 +221,7 @@ const CIRCLE: &str = "tables:\n  dept:\n    columns:\n      id: {type: int, requ
                       emp_id: {type: int, required: true, references: emp.id, on_delete: cascade}\n    primary_key: [id]\n";
 
 fn tables_in_a_circle_load_in_two_passes(site: &Site) {
-    site.write("packs/lean/pack.yaml", PACK);
-    site.write("packs/lean/1.0.0/model.yaml", CIRCLE);
-    site.line("fixtool tenant init acme --pack lean --tier enterprise --yes").code(0);
+    words::init_with(site, "acme", CIRCLE);
     site.write("in/child.csv", "id,emp_id\n100,11\n");
     site.write("in/dept.csv", "id,boss_id,name\n1,10,R&D\n2,,Ops\n");
     site.write("in/emp.csv", "id,dept_id,name\n10,1,Ada\n11,2,Bob\n");
@@ -239,6 +246,7 @@ fn tables_in_a_circle_load_in_two_passes(site: &Site) {
 
 on_both_engines!(
     tables_in_a_circle_load_in_two_passes,
+    undo_leaves_what_others_point_at,
     unique_values_go_from_row_to_row,
     a_value_that_its_row_keeps_is_not_taken,
     duplicates_are_the_same_ones,

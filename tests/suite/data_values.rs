@@ -1,27 +1,8 @@
 //! Values that few programs carry unharmed: infinity, years before 1 and after 9999, NaN, local times. What is
 //! exported loads back to the same rows, or is refused with row and column.
 
-use crate::support::{Engine, Output, Site, on_both_engines};
+use crate::support::{Engine, Output, Site, on_both_engines, words};
 
-const PACK: &str = "name: odd
-title: Odd values
-versions: [1.0.0]
-tiers:
-  basic:
-    title: Basic
-    quotas: {}
-    policy:
-      password: {min_length: 8, digit: true, upper_case: true, special: true}
-      mfa_required: false
-      audit_logging: false
-      backup_retention_days: 30
-permissions:
-  users:view: see who is in the tenant
-roles:
-  user:
-    title: User
-    permissions: [users:view]
-";
 const MODEL: &str = "tables:
   all_types:
     columns:
@@ -104,9 +85,7 @@ fn literals(column: &str) -> (&'static [&'static str], &'static [&'static str], 
 
 fn init(site: &Site, tenant: &str) {
     let native = if site.engine() == Engine::Postgres { NATIVE } else { "" };
-    site.write("packs/odd/pack.yaml", PACK);
-    site.write("packs/odd/1.0.0/model.yaml", format!("{MODEL}{native}    primary_key: [id]\n"));
-    site.line(&format!("fixtool tenant init {tenant} --pack odd --tier basic --yes")).code(0);
+    words::init_with(site, tenant, format!("{MODEL}{native}    primary_key: [id]\n"));
 }
 
 fn columns(site: &Site) -> Vec<&'static str> {
@@ -152,7 +131,7 @@ fn every_value_comes_back_from_an_export(site: &Site) {
     let wanted = site.contents("acme", "all_types", "id");
     for format in ["csv", "json", "ndjson"] {
         site.line(&format!("fixtool data export -t acme --output-dir {format} --format {format} --yes")).code(0);
-        site.line(&format!("fixtool tenant init {format} --pack odd --tier basic --yes")).code(0);
+        words::init_lean(site, format);
         site.line(&format!("fixtool data load {format} --tenant {format} --yes")).code(0);
         for (found, wanted) in site.contents(format, "all_types", "id").iter().zip(&wanted) {
             assert_eq!(found, wanted, "{format}");
@@ -319,7 +298,7 @@ fn times_of_an_adopted_file_are_exported_as_they_are() {
             assert!(line.contains(&format!("{written}{end}")), "{written} in {line}");
         }
     }
-    site.line("fixtool tenant init copy --pack odd --tier basic --yes").code(0);
+    words::init_lean(&site, "copy");
     site.line("fixtool data load out/all_types.csv -t copy --yes").code(1).says(&["line 2", "'ts'", "no time zone"]);
     site.line("fixtool data load out/all_types.csv -t copy --time-zone UTC --yes").code(0);
     assert_eq!(site.value("copy", "SELECT ts FROM all_types WHERE id = 0"), "2026-03-29T02:30:00.000000Z");

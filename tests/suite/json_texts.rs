@@ -8,27 +8,8 @@ use std::process::Command;
 
 use fixtool::formats::{Record, Source, SourceFormat, SourceOptions};
 
-use crate::support::{Site, on_both_engines};
+use crate::support::{Site, on_both_engines, words};
 
-const PACK: &str = "name: texts
-title: Texts
-versions: [1.0.0]
-tiers:
-  basic:
-    title: Basic
-    quotas: {}
-    policy:
-      password: {min_length: 8, digit: true, upper_case: true, special: true}
-      mfa_required: false
-      audit_logging: false
-      backup_retention_days: 30
-permissions:
-  users:view: see who is in the tenant
-roles:
-  user:
-    title: User
-    permissions: [users:view]
-";
 const MODEL: &str = "tables:
   docs:
     columns:
@@ -311,9 +292,7 @@ fn joined(lines: &[(Verdict, Vec<u8>)]) -> Vec<u8> {
 }
 
 fn a_refused_text_costs_its_own_line_alone(site: &Site) {
-    site.write("packs/texts/pack.yaml", PACK);
-    site.write("packs/texts/1.0.0/model.yaml", MODEL);
-    site.line("fixtool tenant init acme --pack texts --tier basic --yes").code(0);
+    words::init_with(site, "acme", MODEL);
     let lines = lines();
     site.write("docs.ndjson", joined(&lines));
     site.line("fixtool data load docs.ndjson -t acme --on-error reject --rejects bad --yes").code(3);

@@ -3,27 +3,8 @@
 
 use std::io::Write as _;
 
-use crate::support::{Engine, Output, Site, on_both_engines};
+use crate::support::{Engine, Output, Site, on_both_engines, words};
 
-const PACK: &str = "name: damaged
-title: Damaged sources
-versions: [1.0.0]
-tiers:
-  basic:
-    title: Basic
-    quotas: {}
-    policy:
-      password: {min_length: 8, digit: true, upper_case: true, special: true}
-      mfa_required: false
-      audit_logging: false
-      backup_retention_days: 30
-permissions:
-  users:view: see who is in the tenant
-roles:
-  user:
-    title: User
-    permissions: [users:view]
-";
 const MODEL: &str = "tables:
   ab:
     columns:
@@ -41,10 +22,7 @@ const MODEL: &str = "tables:
 ";
 
 fn tenant(site: &Site) {
-    std::fs::create_dir_all(site.path("packs/damaged/1.0.0")).unwrap();
-    site.write("packs/damaged/pack.yaml", PACK);
-    site.write("packs/damaged/1.0.0/model.yaml", MODEL);
-    site.line("fixtool tenant init acme --pack damaged --tier basic --yes").code(0);
+    words::init_with(site, "acme", MODEL);
 }
 
 fn load(site: &Site, file: &str, data_type: &str, more: &str) -> Output {

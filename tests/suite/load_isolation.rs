@@ -5,11 +5,6 @@ use std::fmt::Write as _;
 
 use crate::support::{Output, Site, on_both_engines, words};
 
-const PACK: &str = "name: iso\ntitle: Isolation\nversions: [1.0.0]\ntiers:\n  starter:\n    title: Starter\n    quotas: {}\n    \
-    policy:\n      password: {min_length: 8, digit: true, upper_case: true, special: true}\n      mfa_required: false\n      \
-    audit_logging: false\n      backup_retention_days: 30\npermissions:\n  users:view: see who is in the tenant\nroles:\n  \
-    admin:\n    title: Administrator\n    permissions: [users:view]\n  user:\n    title: User\n    permissions: [users:view]\n";
-
 const MODEL: &str = "tables:
   docs:
     columns:
@@ -53,10 +48,8 @@ fn has_server(site: &Site) -> bool {
 
 /// A tenant of the pack. The native table is PostgreSQL's alone.
 fn init(site: &Site) {
-    site.write("packs/iso/pack.yaml", PACK);
     let native = if has_server(site) { NATIVE } else { "" };
-    site.write("packs/iso/1.0.0/model.yaml", format!("{MODEL}{native}"));
-    site.line("fixtool tenant init acme --pack iso --tier starter --yes").code(0);
+    words::init_with(site, "acme", format!("{MODEL}{native}"));
 }
 
 fn load(site: &Site, table: &str, file: &str, more: &str) -> Output {

@@ -5,27 +5,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{PostgresDatabase, Site, on_both_engines};
+use crate::support::{PostgresDatabase, Site, on_both_engines, words};
 
-const PACK: &str = "name: texts
-title: Texts
-versions: [1.0.0]
-tiers:
-  basic:
-    title: Basic
-    quotas: {}
-    policy:
-      password: {min_length: 8, digit: true, upper_case: true, special: true}
-      mfa_required: false
-      audit_logging: false
-      backup_retention_days: 30
-permissions:
-  users:view: see who is in the tenant
-roles:
-  user:
-    title: User
-    permissions: [users:view]
-";
 const MODEL: &str = "tables:
   texts:
     columns:
@@ -156,12 +137,6 @@ fn without_null(rows: &[Value]) -> Vec<Value> {
     rows.iter().map(full).collect()
 }
 
-fn init(site: &Site, tenant: &str) {
-    site.write("packs/texts/pack.yaml", PACK);
-    site.write("packs/texts/1.0.0/model.yaml", MODEL);
-    site.line(&format!("fixtool tenant init {tenant} --pack texts --tier basic --yes")).code(0);
-}
-
 fn same(found: &[Value], wanted: &[Value], who: &str) {
     assert_eq!(found.len(), wanted.len(), "{who}");
     for (found, wanted) in found.iter().zip(wanted) {
@@ -182,7 +157,7 @@ fn export(site: &Site, format: &str) -> PathBuf {
 }
 
 fn what_is_written_is_read_by_everybody(site: &Site) {
-    init(site, "acme");
+    words::init_with(site, "acme", MODEL);
     let mut rows = rows();
     fill(site, &rows);
     let wanted = site.contents("acme", "texts", "id");
@@ -190,7 +165,7 @@ fn what_is_written_is_read_by_everybody(site: &Site) {
         let file = export(site, format);
         let expected = if format == "csv" { without_null(&rows) } else { rows.clone() };
         same(&python(&file), &expected, &format!("Python, {format}"));
-        init(site, format);
+        words::init_with(site, format, MODEL);
         site.line(&format!("fixtool data load out/texts.{format} -t {format} --yes")).code(0);
         assert_eq!(site.contents(format, "texts", "id"), wanted, "{format}");
         // Each record exists already, so each one goes to the rejects file, which is read by everybody too.
@@ -221,7 +196,7 @@ fn what_is_written_is_read_by_everybody(site: &Site) {
 }
 
 fn a_single_column_keeps_its_blank_lines(site: &Site) {
-    init(site, "acme");
+    words::init_with(site, "acme", MODEL);
     let rows: String = [json!(null), json!(""), json!("\\."), json!(null), json!("\u{feff}"), json!("\n")]
         .iter()
         .map(|text| json!({ "t": text }).to_string() + "\n")
@@ -237,7 +212,7 @@ fn a_single_column_keeps_its_blank_lines(site: &Site) {
     run("psql", &["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &url, "-c", &copy, "-f"], Path::new("/dev/null")).unwrap();
     let counts = "SELECT count(*), count(t), sum(length(t)) FROM single";
     assert_eq!(database.query(counts), [["6", "4", "4"]]);
-    init(site, "copy");
+    words::init_with(site, "copy", MODEL);
     site.line("fixtool data load out/single.csv -t copy --yes").code(0);
     assert_eq!(site.query("copy", counts), [["6", "4", "4"]]);
     let script = "import csv, sys, json

@@ -89,11 +89,14 @@ fn a_key_that_comes_twice_in_other_letters_is_a_duplicate() {
     let site = shop();
     site.write("twice.csv", "email,name,code\nEva@x.org,Eva,c5\neva@X.ORG,Eve,c6\nfay@x.org,Fay,C1\n");
     let load = "data load twice.csv --tenant shop --data-types people --on-conflict overwrite --on-error reject --rejects rejects";
-    run(&site, &format!("{load} --yes"), 3);
-    let rejects = crate::support::words::rejects(&site);
-    let lines: Vec<u64> = rejects.iter().filter_map(|reject| reject["line"].as_u64()).collect();
-    assert_eq!(lines, [3, 4], "{rejects:?}");
-    assert_eq!(people(&site).len(), 4);
+    for size in [1, 1000] {
+        let _ = std::fs::remove_dir_all(site.path("rejects"));
+        run(&site, &format!("{load} --batch-size {size} --yes"), 3);
+        let rejects = crate::support::words::rejects(&site);
+        let lines: Vec<u64> = rejects.iter().filter_map(|reject| reject["line"].as_u64()).collect();
+        assert_eq!(lines, [3, 4], "batches of {size}: {rejects:?}");
+        assert_eq!(people(&site).len(), 4);
+    }
 }
 
 #[test]

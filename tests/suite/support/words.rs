@@ -18,6 +18,18 @@ pub fn init(site: &Site, tenant: &str) {
     site.fixtool(["tenant", "init", tenant, "--tier", "enterprise", "--version", PACK_VERSION, "--yes"]).code(0);
 }
 
+/// Makes an empty tenant whose tables are these, of a pack that has nothing else.
+pub fn init_with(site: &Site, tenant: &str, model: impl AsRef<[u8]>) {
+    site.write("packs/lean/pack.yaml", include_str!("../../fixtures/lean/pack.yaml"));
+    site.write("packs/lean/1.0.0/model.yaml", model);
+    init_lean(site, tenant);
+}
+
+/// Makes another one.
+pub fn init_lean(site: &Site, tenant: &str) {
+    site.line(&format!("fixtool tenant init {tenant} --pack lean --tier enterprise --yes")).code(0);
+}
+
 /// The words of a load, with consent.
 pub fn load_words<'a>(file: &'a Path, tenant: &'a str, data_type: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let file = file.to_str().expect("a path in UTF-8");

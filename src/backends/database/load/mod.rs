@@ -14,7 +14,7 @@ pub mod copy_text;
 pub mod gaps;
 pub(crate) mod parse_text;
 pub mod positions;
-mod probed;
+pub mod probed;
 pub mod search;
 
 use std::collections::BTreeMap;
@@ -23,10 +23,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-pub use probed::{Holder, Probed, certain};
-
 use super::{DatabaseError, DatabaseErrorKind};
-use crate::model::{Checkpoint, Column, Engine, Namespace, Row, Table};
+use crate::model::{Checkpoint, Column, Engine, ForeignKey, Namespace, Row, Table};
 
 /// What happens to a record whose key exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -103,9 +101,25 @@ impl LoadSpec {
         self.columns.iter().enumerate().filter(move |(_, column)| made(column))
     }
 
+    /// References to rows of the same table.
+    pub fn own_references(&self) -> impl Iterator<Item = ForeignKey> {
+        self.definition.all_foreign_keys().into_iter().filter(|key| key.table == self.table)
+    }
+
     /// Whether rows point at rows of their own table.
     pub fn points_at_itself(&self) -> bool {
-        self.definition.all_foreign_keys().iter().any(|key| key.table == self.table)
+        self.own_references().next().is_some()
+    }
+
+    /// The primary key and all unique keys whose columns the rows carry.
+    pub fn carried_keys(&self) -> Vec<Vec<String>> {
+        let all = std::iter::once(self.definition.primary_key.clone()).chain(self.definition.all_unique_keys());
+        all.filter(|key| !key.is_empty() && key.iter().all(|column| self.columns.contains(column))).collect()
+    }
+
+    /// Those but the key by which a record meets its row.
+    pub fn secondary_keys(&self) -> Vec<Vec<String>> {
+        self.carried_keys().into_iter().filter(|key| *key != self.key).collect()
     }
 
     /// Whether a record may give its row another unique value, so that another row can have the old one.

@@ -294,7 +294,7 @@ fn table_load(request: &Request, table: &SeenTable, conflict: Conflict) -> Table
         bare: table.rows == 0 && table.bytes >= SMALL && !request.delete_missing,
         conflict,
         most_rows: table.most_rows,
-        remember_keys: request.delete_missing,
+        remember_keys: request.delete_missing && table.missing > 0,
         undoable: !table.key.is_empty() || table.rows == 0,
         part: Part::Whole,
         continues: None,

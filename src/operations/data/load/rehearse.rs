@@ -134,7 +134,7 @@ impl Rehearsal<'_> {
             }
         }
         self.look_up(&columns, waiting).await?;
-        let (faults, good) = self.ledger.settle(self.request.delete_missing);
+        let (faults, good) = self.ledger.settle(self.request.delete_missing && self.table.missing > 0);
         for (line, fault) in faults {
             let place = self.at(line);
             self.tally.fault(&place, &fault);

@@ -9,10 +9,11 @@ use super::super::as_owner::Hand;
 use super::super::error::translate;
 use super::Target;
 use super::merge::{Counts, stage_into_table};
-use super::probes::{self, POSITION, STAGE};
+use super::probes::{POSITION, STAGE, Staged};
 use super::staged::reading;
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::Refused;
+use crate::backends::database::load::probed::orphans;
 use crate::backends::database::load::search::Search;
 
 /// All rows that are tried; under the staging table's name there is a view of a piece of them meanwhile, so that no
@@ -189,7 +190,7 @@ pub async fn take_out_orphans(
         return Ok(());
     }
     loop {
-        let found = probes::orphans_of_stage(connection, spec).await?;
+        let found = orphans(&mut Staged { connection, spec }).await?;
         if found.is_empty() {
             return Ok(());
         }

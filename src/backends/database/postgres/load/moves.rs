@@ -5,12 +5,14 @@ use sqlx::PgConnection;
 use super::super::as_owner::{Bound, Hand};
 use super::super::code::Effect;
 use super::super::operators::Comparison;
+use super::super::session::hold_tables;
 use super::Target;
 use super::merge::later;
 use super::probes::{POSITION, STAGE, key_text};
 use super::unload::children_of;
 use crate::backends::database::DatabaseError;
-use crate::backends::database::load::{Conflict, Holder};
+use crate::backends::database::load::Conflict;
+use crate::backends::database::load::probed::Holder;
 use crate::backends::database::quote::{identifier, qualified};
 use crate::model::{LogicalType, Table};
 
@@ -106,12 +108,8 @@ fn replaced(spec: &Target, column: &str) -> String {
 
 /// Rows that give a unique value up stand aside, since the server looks at each row of an update by itself.
 pub async fn park(connection: &mut PgConnection, spec: &Target) -> Result<(), DatabaseError> {
-    for key in spec.definition.all_unique_keys() {
-        let carried = key.iter().all(|column| spec.columns.contains(column));
-        let Some((column, aside)) = aside(&spec.definition, &key, &key_text("t.", &spec.key)).filter(|_| carried)
-        else {
-            continue;
-        };
+    for key in spec.secondary_keys() {
+        let Some((column, aside)) = aside(&spec.definition, &key, &key_text("t.", &spec.key)) else { continue };
         let replaced = replaced(spec, column);
         let sql = format!(
             "UPDATE {} t SET {} = {aside} WHERE EXISTS (SELECT 1 FROM {STAGE} s WHERE {} AND {}{replaced}) \
@@ -138,7 +136,8 @@ pub fn aside<'k>(table: &Table, key: &'k [String], text: &str) -> Option<(&'k St
     let mark = format!("pg_catalog.md5({text})");
     let made = |column: &'k String| {
         let value = match of(&column)?.logical {
-            LogicalType::Text | LogicalType::String(_) => mark.clone(),
+            LogicalType::Text => mark.clone(),
+            LogicalType::String(most) => format!("pg_catalog.substr({mark}, 1, {most})"),
             LogicalType::Int | LogicalType::BigInt => format!(
                 "-1::pg_catalog.int4 OPERATOR(pg_catalog.-) \
                  pg_catalog.abs(pg_catalog.hashtext({mark}) OPERATOR(pg_catalog./) 2::pg_catalog.int4)"
@@ -155,26 +154,18 @@ pub fn aside<'k>(table: &Table, key: &'k [String], text: &str) -> Option<(&'k St
 /// row points at, since a deletion may take others along. The answer is their number.
 pub async fn release(connection: &mut PgConnection, spec: &Target) -> Result<u64, DatabaseError> {
     let (table, journal) = (spec.full_name(), qualified(&spec.namespace, "_fixtool_undo"));
-    let children = children_of(connection, (&spec.namespace, &spec.table), true).await?;
-    let unless_referenced: String = children
-        .iter()
-        .flat_map(|(child, on)| [" AND NOT EXISTS (SELECT 1 FROM ", child, " c WHERE ", on, ")"])
-        .collect();
     let text = key_text("t.", &spec.key);
+    let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
     let mut released = 0;
-    for key in spec.definition.all_unique_keys() {
-        if !key.iter().all(|column| spec.columns.contains(column)) {
-            continue;
-        }
+    for key in spec.secondary_keys() {
         let gone = format!(
             "EXISTS (SELECT 1 FROM {STAGE} r WHERE {}{}) AND NOT EXISTS (SELECT 1 FROM {STAGE} s WHERE {}) \
              AND NOT EXISTS (SELECT 1 FROM {journal} u WHERE u.run OPERATOR(pg_catalog.=) $1 \
-                 AND u.step OPERATOR(pg_catalog.=) $2 AND u.key OPERATOR(pg_catalog.=) {text}){unless_referenced}",
+                 AND u.step OPERATOR(pg_catalog.=) $2 AND u.key OPERATOR(pg_catalog.=) {text})",
             spec.operators.matching("t", &key, "r", &key),
             another_row(spec),
             spec.operators.matching("t", &spec.key, "s", &spec.key),
         );
-        let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
         let count = format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {table} t WHERE {gone}");
         if spec.hand.number(connection, &count, &values).await? == 0 {
             continue;
@@ -184,8 +175,17 @@ pub async fn release(connection: &mut PgConnection, spec: &Target) -> Result<u64
         if Hand::for_tables(connection, &spec.namespace, (tables, Effect::Removes)).await? != spec.hand {
             return Ok(released);
         }
+        let children = children_of(connection, (&spec.namespace, &spec.table), true).await?;
+        let names: Vec<String> = children.iter().map(|(child, _)| child.clone()).collect();
+        if spec.hand == Hand::Ours {
+            hold_tables(connection, &names).await?;
+        }
+        let unless_referenced: String = children
+            .iter()
+            .flat_map(|(child, on)| [" AND NOT EXISTS (SELECT 1 FROM ", child, " c WHERE ", on, ")"])
+            .collect();
         let sql = format!(
-            "WITH gone AS (DELETE FROM {table} t WHERE {gone} \
+            "WITH gone AS (DELETE FROM {table} t WHERE {gone}{unless_referenced} \
              RETURNING {text} AS key, pg_catalog.to_jsonb(t.*)::pg_catalog.text AS before) \
              INSERT INTO {journal} (run, step, kind, key, before) SELECT $1, $2, 'delete', gone.key, gone.before FROM gone"
         );

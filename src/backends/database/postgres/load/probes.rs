@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::as_owner::Bound;
@@ -17,7 +18,8 @@ use super::isolate::drop_rows;
 use super::moves;
 use super::shared;
 use crate::backends::database::load::positions::Positions;
-use crate::backends::database::load::{Conflict, Probed, Refused, RefusedReason, certain};
+use crate::backends::database::load::probed::{Holder, Probes, refuse};
+use crate::backends::database::load::{Conflict, LoadSpec, Refused, RefusedReason};
 use crate::backends::database::quote::{identifier, list, qualified};
 use crate::backends::database::{DatabaseError, DatabaseErrorKind};
 use crate::model::{Engine, ForeignKey};
@@ -55,9 +57,9 @@ pub async fn of_bare_table(
     let table = qualified(&spec.namespace, &spec.table);
     let rows = (table.as_str(), "ctid");
     let mut found: BTreeMap<String, Fault> = BTreeMap::new();
-    for key in keys(spec) {
-        for (at, first) in duplicates(connection, spec, rows, key).await? {
-            found.entry(at).or_insert_with(|| (RefusedReason::Duplicate, shared(key), Some(first)));
+    for key in spec.carried_keys() {
+        for (at, first) in duplicates(connection, spec, rows, &key).await? {
+            found.entry(at).or_insert_with(|| (RefusedReason::Duplicate, shared(&key), Some(first)));
         }
     }
     for key in spec.definition.all_foreign_keys() {
@@ -104,134 +106,63 @@ fn staged(position: &str) -> Result<u64, DatabaseError> {
     position.parse().map_err(|_| no_position(position))
 }
 
-/// Takes rows out of the staging table that the table's keys would refuse. `last` says that nothing more comes.
-pub async fn of_stage(connection: &mut PgConnection, spec: &Target, last: bool) -> Result<Probed, DatabaseError> {
-    let mut probed = Probed::default();
-    let found = standing(connection, spec, (&mut probed, last)).await?;
-    take_out(connection, spec, (found, &mut probed)).await?;
-    take_out_dependents(connection, spec, (&mut probed, last)).await?;
-    loop {
-        let pairs = pairs(connection, spec).await?;
-        if pairs.is_empty() {
-            return Ok(probed);
-        }
-        let hanging = if spec.may_wait() { hanging(connection, spec).await? } else { BTreeSet::new() };
-        let found = certain(&pairs, &hanging);
-        take_out(connection, spec, (found, &mut probed)).await?;
-        take_out_dependents(connection, spec, (&mut probed, last)).await?;
+/// What PostgreSQL says of the rows that it has staged.
+pub struct Staged<'a> {
+    /// The connection of the transaction.
+    pub connection: &'a mut PgConnection,
+    /// The load.
+    pub spec: &'a Target,
+}
+
+#[async_trait]
+impl Probes for Staged<'_> {
+    fn spec(&self) -> &LoadSpec {
+        self.spec
     }
-}
 
-/// Rows with a key that an earlier row has, each with the first one.
-async fn pairs(connection: &mut PgConnection, spec: &Target) -> Result<Vec<Refused>, DatabaseError> {
-    let mut pairs = Vec::new();
-    for key in keys(spec) {
-        for (row, first) in duplicates(connection, spec, STAGED, key).await? {
-            pairs.push(refuse(staged(&row)?, RefusedReason::Duplicate, key, Some(staged(&first)?)));
-        }
+    async fn loaded_before(&mut self) -> Result<Vec<u64>, DatabaseError> {
+        loaded_before(self.connection, self.spec).await
     }
-    Ok(pairs)
-}
 
-/// Rows that need another staged one: one that they point at, or one that gives a unique value up.
-async fn hanging(connection: &mut PgConnection, spec: &Target) -> Result<BTreeSet<u64>, DatabaseError> {
-    let mut found = BTreeSet::new();
-    for key in spec.definition.all_foreign_keys().iter().filter(|key| key.table == spec.table) {
-        for row in orphans(connection, spec, STAGED, (key, false)).await? {
-            found.insert(staged(&row)?);
-        }
+    async fn existing(&mut self) -> Result<Vec<u64>, DatabaseError> {
+        existing(self.connection, self.spec).await
     }
-    for key in keys(spec).into_iter().filter(|key| *key != spec.key) {
-        let held = moves::holders(connection, spec, key).await?;
-        found.extend(held.into_iter().map(|(row, _)| row));
+
+    async fn holders(&mut self, key: &[String]) -> Result<Vec<(u64, Holder)>, DatabaseError> {
+        moves::holders(self.connection, self.spec, key).await
     }
-    Ok(found)
-}
 
-fn refuse(ordinal: u64, reason: RefusedReason, columns: &[String], other: Option<u64>) -> Refused {
-    Refused { ordinal, reason, columns: shared(columns), other, message: None }
-}
-
-async fn take_out(
-    connection: &mut PgConnection,
-    spec: &Target,
-    (found, probed): (Vec<Refused>, &mut Probed),
-) -> Result<(), DatabaseError> {
-    drop_rows(connection, spec.staged(), &found).await?;
-    probed.refused.extend(found);
-    Ok(())
-}
-
-/// Rows that rested on one that was taken out go as well, as long as there are any.
-async fn take_out_dependents(
-    connection: &mut PgConnection,
-    spec: &Target,
-    (probed, last): (&mut Probed, bool),
-) -> Result<(), DatabaseError> {
-    while spec.may_wait() && !probed.refused.is_empty() {
-        let mut found = BTreeMap::new();
-        held_by_others(connection, spec, (&mut found, probed, last)).await?;
-        if spec.points_at_itself() {
-            let orphans = orphans_of_stage(connection, spec).await?;
-            found.extend(orphans.into_iter().map(|refused| (refused.ordinal, refused)));
-        }
-        if found.is_empty() {
-            return Ok(());
-        }
-        take_out(connection, spec, (found.into_values().collect(), probed)).await?;
+    async fn incomplete(&mut self) -> Result<Vec<(u64, Vec<String>)>, DatabaseError> {
+        incomplete(self.connection, self.spec).await
     }
-    Ok(())
-}
 
-/// Rows whose unique value another row of the table has and keeps.
-async fn held_by_others(
-    connection: &mut PgConnection,
-    spec: &Target,
-    (found, probed, last): (&mut BTreeMap<u64, Refused>, &mut Probed, bool),
-) -> Result<(), DatabaseError> {
-    for key in keys(spec).into_iter().filter(|key| *key != spec.key) {
-        for (row, holder) in moves::holders(connection, spec, key).await? {
-            if let Some(reason) = probed.refusal(holder, !last && spec.moves_values()) {
-                found.entry(row).or_insert_with(|| refuse(row, reason, key, None));
+    async fn orphans(&mut self, key: &ForeignKey, beside: bool) -> Result<Vec<u64>, DatabaseError> {
+        let found = orphans(self.connection, self.spec, STAGED, (key, beside)).await?;
+        found.iter().map(|row| staged(row)).collect()
+    }
+
+    async fn duplicates(&mut self, key: &[String]) -> Result<Vec<(u64, u64)>, DatabaseError> {
+        let found = duplicates(self.connection, self.spec, STAGED, key).await?;
+        found.iter().map(|(row, first)| Ok((staged(row)?, staged(first)?))).collect()
+    }
+
+    async fn refused_here(&mut self) -> Result<Vec<Refused>, DatabaseError> {
+        let spec = self.spec;
+        let mut found = Vec::new();
+        for column in spec.filled.identities.iter().filter(|c| spec.columns.contains(c) && !spec.key.contains(c)) {
+            for row in renumbered(self.connection, spec, column).await? {
+                let message =
+                    format!("the row's '{column}' is another; it is GENERATED ALWAYS, and PostgreSQL changes none");
+                let refused = refuse(row, RefusedReason::Database, std::slice::from_ref(column), None);
+                found.push(Refused { message: Some(message.into()), ..refused });
             }
         }
+        Ok(found)
     }
-    Ok(())
-}
 
-/// Rows that are refused whatever becomes of the others.
-async fn standing(
-    connection: &mut PgConnection,
-    spec: &Target,
-    (probed, last): (&mut Probed, bool),
-) -> Result<Vec<Refused>, DatabaseError> {
-    let mut found: BTreeMap<u64, Refused> = BTreeMap::new();
-    if keys(spec).contains(&spec.key.as_slice()) {
-        for row in loaded_before(connection, spec).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, &spec.key, None));
-        }
-        for row in existing(connection, spec).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Exists, &spec.key, None));
-        }
+    async fn take_out(&mut self, refused: &[Refused]) -> Result<(), DatabaseError> {
+        drop_rows(self.connection, self.spec.staged(), refused).await
     }
-    held_by_others(connection, spec, (&mut found, probed, last)).await?;
-    for (row, columns) in incomplete(connection, spec).await? {
-        found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Incomplete, &columns, None));
-    }
-    for refused in orphans_of_stage(connection, spec).await? {
-        let of_itself = |key: &ForeignKey| key.table == spec.table && key.columns[..] == refused.columns[..];
-        probed.waits |= !last && spec.definition.all_foreign_keys().iter().any(of_itself);
-        found.entry(refused.ordinal).or_insert(refused);
-    }
-    for column in spec.filled.identities.iter().filter(|c| spec.columns.contains(c) && !spec.key.contains(c)) {
-        for row in renumbered(connection, spec, column).await? {
-            let message =
-                format!("the row's '{column}' is another; it is GENERATED ALWAYS, and PostgreSQL changes none");
-            let refused = refuse(row, RefusedReason::Database, std::slice::from_ref(column), None);
-            found.entry(row).or_insert(Refused { message: Some(message.into()), ..refused });
-        }
-    }
-    Ok(found.into_values().collect())
 }
 
 /// Rows of the staging table that would update a row, and give it another identity.
@@ -247,31 +178,6 @@ async fn renumbered(connection: &mut PgConnection, spec: &Target, column: &Strin
         differ("t", "r", &[column])
     );
     positions_of(spec.hand.texts::<1>(connection, &sql, &[]).await?)
-}
-
-/// Rows of the staging table that point at no row.
-pub async fn orphans_of_stage(connection: &mut PgConnection, spec: &Target) -> Result<Vec<Refused>, DatabaseError> {
-    let mut found: BTreeMap<u64, Refused> = BTreeMap::new();
-    for key in spec.definition.all_foreign_keys() {
-        for row in orphans(connection, spec, STAGED, (&key, true)).await? {
-            let (ordinal, columns) = (staged(&row)?, shared(&key.columns));
-            let reason = RefusedReason::Reference;
-            found.entry(ordinal).or_insert(Refused { ordinal, reason, columns, other: None, message: None });
-        }
-    }
-    Ok(found.into_values().collect())
-}
-
-/// The primary key and all unique keys whose columns the source carries.
-fn keys(spec: &Target) -> Vec<&[String]> {
-    let carried = |key: &&[String]| !key.is_empty() && key.iter().all(|c| spec.columns.contains(c));
-    let unique = spec.definition.columns.iter().filter(|(_, c)| c.unique);
-    let single = unique.filter_map(|(name, _)| spec.columns.iter().find(|c| *c == name)).map(std::slice::from_ref);
-    std::iter::once(spec.definition.primary_key.as_slice())
-        .chain(single)
-        .chain(spec.definition.unique.iter().map(Vec::as_slice))
-        .filter(carried)
-        .collect()
 }
 
 fn not_null(prefix: &str, columns: &[String]) -> String {
@@ -342,10 +248,17 @@ async fn orphans(
 
 /// Rows whose key an earlier batch of the same load has met.
 async fn loaded_before(connection: &mut PgConnection, spec: &Target) -> Result<Vec<u64>, DatabaseError> {
+    let journal = qualified(&spec.namespace, "_fixtool_undo");
+    // The journal has the keys as the table has them: two that its index takes for one may differ in their texts.
+    let (row, text) = if spec.operators.are_builtin(&spec.key) {
+        (String::new(), key_text("r.", &spec.key))
+    } else {
+        let on = spec.operators.matching("t", &spec.key, "r", &spec.key);
+        (format!("JOIN {} t ON {on} ", spec.full_name()), key_text("t.", &spec.key))
+    };
     let sql = format!(
-        "SELECT r.{POSITION}::pg_catalog.text FROM {STAGE} r JOIN {} u ON u.run = $1 AND u.step = $2 AND u.key = {}",
-        qualified(&spec.namespace, "_fixtool_undo"),
-        key_text("r.", &spec.key)
+        "SELECT DISTINCT r.{POSITION}::pg_catalog.text FROM {STAGE} r {row}JOIN {journal} u \
+         ON u.run OPERATOR(pg_catalog.=) $1 AND u.step OPERATOR(pg_catalog.=) $2 AND u.key OPERATOR(pg_catalog.=) {text}"
     );
     let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
     positions_of(spec.hand.texts::<1>(connection, &sql, &values).await?)

@@ -19,11 +19,12 @@ use super::super::session::hold_tables;
 use super::Target;
 use super::checkpoint::{self, Place};
 use super::copying::Copying;
-use super::probes::{self, POSITION, STAGE, TEXTS};
+use super::probes::{POSITION, STAGE, Staged, TEXTS};
 use super::wrong_form;
 use super::{gaps, isolate, merge, moves};
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::gaps::{GAPS, GAPS_NAME};
+use crate::backends::database::load::probed::probe;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, Refused, RowBatch, Written};
 use crate::backends::database::quote::{identifier, list, qualified};
 
@@ -136,7 +137,7 @@ impl StagedLoad {
             run(connection, "SAVEPOINT staged").await?;
         }
         let released = if last && self.spec.remember_keys { moves::release(connection, &self.spec).await? } else { 0 };
-        let probed = probes::of_stage(connection, &self.spec, last).await?;
+        let probed = probe(&mut Staged { connection, spec: &self.spec }, last).await?;
         if may_wait {
             let back = if probed.waits { "ROLLBACK TO SAVEPOINT staged; " } else { "" };
             run(connection, &format!("{back}RELEASE SAVEPOINT staged")).await?;

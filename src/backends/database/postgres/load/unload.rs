@@ -180,13 +180,20 @@ async fn restored(connection: &mut PgConnection, taking: &Taking<'_>, restore: &
 async fn refuse_if_others_point(connection: &mut PgConnection, taking: &Taking<'_>) -> Result<(), DatabaseError> {
     let spec = taking.spec;
     let (table, journal) = (qualified(&spec.namespace, &spec.table), qualified(&spec.namespace, "_fixtool_undo"));
-    let inserted = format!("SELECT u.key FROM {journal} u WHERE u.run = $1 AND u.step = $2 AND u.kind = 'insert'");
-    let (ours, theirs) = (key_text("t.", &spec.definition.primary_key), key_text("c.", &spec.definition.primary_key));
+    let goes = |row: &str| {
+        format!(
+            "EXISTS (SELECT 1 FROM {journal} u WHERE u.run OPERATOR(pg_catalog.=) $1 AND u.step OPERATOR(pg_catalog.=) $2 \
+             AND u.kind OPERATOR(pg_catalog.=) 'insert'::pg_catalog.text AND u.key OPERATOR(pg_catalog.=) {} \
+             AND u.mark OPERATOR(pg_catalog.=) {row}.xmin::pg_catalog.text)",
+            key_text(&format!("{row}."), &spec.definition.primary_key)
+        )
+    };
+    let (ours, theirs) = (goes("t"), goes("c"));
     for own in spec.definition.all_foreign_keys().iter().filter(|own| own.table == spec.table) {
         let on = taking.operators.matching("c", &own.columns, "t", &own.to);
         let sql = format!(
             "SELECT pg_catalog.count(*)::pg_catalog.text FROM {table} t JOIN {table} c ON {on} \
-             WHERE {ours} IN ({inserted}) AND {theirs} NOT IN ({inserted})"
+             WHERE {ours} AND NOT {theirs}"
         );
         if taking.number(connection, &sql).await? > 0 {
             return Err(referenced(spec, &table));
@@ -284,11 +291,16 @@ pub async fn children_of(
              AS k (x, y, z) \
          JOIN pg_catalog.pg_operator o ON o.oid OPERATOR(pg_catalog.=) k.z \
          JOIN pg_catalog.pg_namespace s ON s.oid OPERATOR(pg_catalog.=) o.oprnamespace \
-         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.x \
-         JOIN pg_catalog.pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.y) \
-        FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::regclass AND d.objid = c.oid \
-        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = $1::regclass \
-        WHERE c.contype = 'f' AND c.confrelid = $1::regclass AND ($2 OR c.conrelid <> c.confrelid) \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.conrelid AND a.attnum OPERATOR(pg_catalog.=) k.x \
+         JOIN pg_catalog.pg_attribute b ON b.attrelid OPERATOR(pg_catalog.=) c.confrelid AND b.attnum OPERATOR(pg_catalog.=) k.y) \
+        FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_depend d \
+        ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid \
+        AND d.objid OPERATOR(pg_catalog.=) c.oid \
+        AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid \
+        AND d.refobjid OPERATOR(pg_catalog.=) $1::pg_catalog.regclass::pg_catalog.oid \
+        WHERE c.contype OPERATOR(pg_catalog.=) 'f'::pg_catalog.\"char\" \
+        AND c.confrelid OPERATOR(pg_catalog.=) $1::pg_catalog.regclass::pg_catalog.oid \
+        AND ($2::pg_catalog.bool OR c.conrelid OPERATOR(pg_catalog.<>) c.confrelid) \
         GROUP BY c.oid, c.conrelid, c.conkey, c.confkey, c.conpfeqop, c.confrelid";
     let rows = sqlx::query(sql)
         .bind(qualified(namespace, table))

@@ -50,7 +50,7 @@ pub async fn fill(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<
 pub async fn incomplete(
     connection: &mut SqliteConnection,
     spec: &LoadSpec,
-) -> Result<Vec<(i64, Vec<String>)>, DatabaseError> {
+) -> Result<Vec<(u64, Vec<String>)>, DatabaseError> {
     if !spec.is_partial() {
         return Ok(Vec::new());
     }
@@ -64,5 +64,5 @@ pub async fn incomplete(
         format!("SELECT s.{POSITION}, s.{GAPS} FROM {STAGE} s WHERE instr(s.{GAPS}, '{NEEDED}') > 0{unless_known}");
     let found: Vec<(i64, String)> =
         sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
-    Ok(found.into_iter().map(|(row, gaps)| (row, Gaps::parse(&gaps).needed(&spec.columns))).collect())
+    Ok(found.into_iter().map(|(row, gaps)| (row.unsigned_abs(), Gaps::parse(&gaps).needed(&spec.columns))).collect())
 }

@@ -8,10 +8,11 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::super::error::translate;
 use super::bare::run;
-use super::probes::{self, POSITION, STAGE, key_text, matching};
+use super::probes::{POSITION, STAGE, Staged, key_text, matching};
 use super::{gaps, moves};
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::gaps::Group;
+use crate::backends::database::load::probed::orphans;
 use crate::backends::database::load::search::Search;
 use crate::backends::database::load::{Conflict, LoadSpec, Refused};
 use crate::backends::database::quote::{identifier, list, literal};
@@ -21,7 +22,7 @@ use crate::model::{Engine, LogicalType, Table};
 pub type Counts = BTreeMap<&'static str, u64>;
 
 /// What is staged, and how.
-pub struct Staged<'a> {
+pub struct Batch<'a> {
     /// The load.
     pub spec: &'a LoadSpec,
     /// Whether unique values go from row to row.
@@ -35,7 +36,7 @@ const HELD: &str = "temp.\"_fixtool_held\"";
 /// with it.
 pub async fn merge(
     connection: &mut SqliteConnection,
-    staged: &Staged<'_>,
+    staged: &Batch<'_>,
     refused: &mut Vec<Refused>,
 ) -> Result<Counts, DatabaseError> {
     match attempt(connection, staged).await {
@@ -47,7 +48,7 @@ pub async fn merge(
     }
 }
 
-async fn attempt(connection: &mut SqliteConnection, staged: &Staged<'_>) -> Result<Counts, DatabaseError> {
+async fn attempt(connection: &mut SqliteConnection, staged: &Batch<'_>) -> Result<Counts, DatabaseError> {
     run(connection, "SAVEPOINT attempt").await?;
     let done = stage_into_table(connection, staged).await;
     if done.is_err() {
@@ -65,7 +66,7 @@ pub const UNIQUE: &str = "2067";
 
 async fn by_halves(
     connection: &mut SqliteConnection,
-    staged: &Staged<'_>,
+    staged: &Batch<'_>,
     refused: &mut Vec<Refused>,
 ) -> Result<Counts, DatabaseError> {
     let spec = staged.spec;
@@ -101,7 +102,7 @@ async fn by_halves(
 /// One search over the held rows. The answer is those that may go through when others have.
 async fn round(
     connection: &mut SqliteConnection,
-    staged: &Staged<'_>,
+    staged: &Batch<'_>,
     rows: &[i64],
     (totals, refused): (&mut Counts, &mut Vec<Refused>),
 ) -> Result<Vec<Refused>, DatabaseError> {
@@ -156,7 +157,7 @@ pub async fn take_out_orphans(
         return Ok(());
     }
     loop {
-        let found = probes::orphans_of_stage(connection, spec).await?;
+        let found = orphans(&mut Staged { connection, spec }).await?;
         if found.is_empty() {
             return Ok(());
         }
@@ -180,7 +181,7 @@ pub async fn drop_rows(connection: &mut SqliteConnection, refused: &[Refused]) -
         .map_err(translate)
 }
 
-async fn stage_into_table(connection: &mut SqliteConnection, whole: &Staged<'_>) -> Result<Counts, DatabaseError> {
+async fn stage_into_table(connection: &mut SqliteConnection, whole: &Batch<'_>) -> Result<Counts, DatabaseError> {
     let spec = whole.spec;
     let mut counts = Counts::new();
     let table = identifier(&spec.table);
@@ -236,6 +237,10 @@ async fn stage_into_table(connection: &mut SqliteConnection, whole: &Staged<'_>)
 }
 
 async fn insert_new(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<u64, DatabaseError> {
+    if spec.continues.is_some() {
+        // Its rows are there, or somebody has removed them since.
+        return Ok(0);
+    }
     let mut inserted = 0;
     for group in gaps::groups(connection, spec).await? {
         inserted += insert(connection, spec, &group).await?;

@@ -8,7 +8,8 @@ use super::merge::{before_image, execute};
 use super::probes::{POSITION, STAGE, key_text, matching};
 use super::unload::children_of;
 use crate::backends::database::DatabaseError;
-use crate::backends::database::load::{Conflict, Holder, LoadSpec};
+use crate::backends::database::load::probed::Holder;
+use crate::backends::database::load::{Conflict, LoadSpec};
 use crate::backends::database::quote::{identifier, literal};
 use crate::model::{LogicalType, Table};
 
@@ -17,7 +18,7 @@ pub async fn holders(
     connection: &mut SqliteConnection,
     spec: &LoadSpec,
     key: &[String],
-) -> Result<Vec<(i64, Holder)>, DatabaseError> {
+) -> Result<Vec<(u64, Holder)>, DatabaseError> {
     let fate = if spec.carries_key() {
         let own = matching("t", &spec.key, "s", &spec.key);
         format!(
@@ -38,7 +39,7 @@ pub async fn holders(
     );
     let found: Vec<(i64, String)> =
         sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(translate)?;
-    Ok(found.into_iter().map(|(row, fate)| (row, Holder::parse(Some(&fate)))).collect())
+    Ok(found.into_iter().map(|(row, fate)| (row.unsigned_abs(), Holder::parse(Some(&fate)))).collect())
 }
 
 /// Whether the load has met a row already.
@@ -110,10 +111,7 @@ fn replaced(spec: &LoadSpec, column: &str) -> String {
 
 /// Rows that give a unique value up stand aside, since SQLite looks at each row of an update by itself.
 pub async fn park(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<(), DatabaseError> {
-    for key in spec.definition.all_unique_keys() {
-        if !key.iter().all(|column| spec.columns.contains(column)) {
-            continue;
-        }
+    for key in spec.secondary_keys() {
         let Some((column, _)) = aside(&spec.definition, &key) else { continue };
         let replaced = replaced(spec, column);
         let rows = format!(
@@ -168,10 +166,7 @@ pub async fn release(connection: &mut SqliteConnection, spec: &LoadSpec) -> Resu
     let unless_referenced = unless_referenced.concat();
     let table = identifier(&spec.table);
     let mut released = 0;
-    for key in spec.definition.all_unique_keys() {
-        if !key.iter().all(|column| spec.columns.contains(column)) {
-            continue;
-        }
+    for key in spec.secondary_keys() {
         let gone = format!(
             "EXISTS (SELECT 1 FROM {STAGE} r WHERE {}{}) AND NOT EXISTS (SELECT 1 FROM {STAGE} s WHERE {}) \
              AND NOT {}{unless_referenced}",

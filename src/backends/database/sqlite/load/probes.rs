@@ -1,7 +1,8 @@
 //! Set-based probes: one query a constraint finds every row that it would refuse.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::super::error::translate;
@@ -9,7 +10,8 @@ use super::gaps::incomplete;
 use super::merge::drop_rows;
 use super::moves;
 use crate::backends::database::DatabaseError;
-use crate::backends::database::load::{Conflict, LoadSpec, Probed, Refused, RefusedReason, certain};
+use crate::backends::database::load::probed::{Holder, Probes, refuse};
+use crate::backends::database::load::{Conflict, LoadSpec, Refused, RefusedReason};
 use crate::backends::database::quote::{identifier, list, literal};
 use crate::model::ForeignKey;
 
@@ -25,9 +27,11 @@ pub async fn duplicates_of_bare_table(
     spec: &LoadSpec,
 ) -> Result<BTreeMap<i64, Refused>, DatabaseError> {
     let mut found = BTreeMap::new();
-    for key in keys(spec) {
-        for (row, first) in duplicates(connection, (&identifier(&spec.table), "rowid"), key, "").await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, key, Some(first)));
+    for key in spec.carried_keys() {
+        for (row, first) in duplicates(connection, (&identifier(&spec.table), "rowid"), &key, "").await? {
+            found.entry(row).or_insert_with(|| {
+                refuse(row.unsigned_abs(), RefusedReason::Duplicate, &key, Some(first.unsigned_abs()))
+            });
         }
     }
     Ok(found)
@@ -41,167 +45,60 @@ pub async fn orphans_of_bare_table(
     let mut found = BTreeMap::new();
     for key in spec.definition.all_foreign_keys() {
         for row in orphans(connection, spec, (&identifier(&spec.table), "rowid"), (&key, true)).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Reference, &key.columns, None));
+            found
+                .entry(row)
+                .or_insert_with(|| refuse(row.unsigned_abs(), RefusedReason::Reference, &key.columns, None));
         }
     }
     Ok(found)
 }
 
-/// Takes rows out of the staging table that the table's keys would refuse. `last` says that nothing more comes.
-pub async fn of_stage(connection: &mut SqliteConnection, spec: &LoadSpec, last: bool) -> Result<Probed, DatabaseError> {
-    let mut probed = Probed::default();
-    let found = standing(connection, spec, (&mut probed, last)).await?;
-    take_out(connection, (found, &mut probed)).await?;
-    take_out_dependents(connection, spec, (&mut probed, last)).await?;
-    loop {
-        let pairs = pairs(connection, spec).await?;
-        if pairs.is_empty() {
-            return Ok(probed);
-        }
-        let hanging = if spec.may_wait() { hanging(connection, spec).await? } else { BTreeSet::new() };
-        let found = certain(&pairs, &hanging);
-        take_out(connection, (found, &mut probed)).await?;
-        take_out_dependents(connection, spec, (&mut probed, last)).await?;
-    }
+/// What SQLite says of the rows that it has staged.
+pub struct Staged<'a> {
+    /// The connection of the transaction.
+    pub connection: &'a mut SqliteConnection,
+    /// The load.
+    pub spec: &'a LoadSpec,
 }
 
-/// Rows with a key that an earlier row has, each with the first one.
-async fn pairs(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<Vec<Refused>, DatabaseError> {
-    let mut pairs = Vec::new();
-    for key in keys(spec) {
-        for (row, first) in duplicates(connection, (STAGE, POSITION), key, &claims(spec, key)).await? {
-            pairs.push(refuse(row, RefusedReason::Duplicate, key, Some(first)));
-        }
-    }
-    Ok(pairs)
+fn positions(found: Vec<i64>) -> Vec<u64> {
+    found.into_iter().map(i64::unsigned_abs).collect()
 }
 
-/// Rows that need another staged one: one that they point at, or one that gives a unique value up.
-async fn hanging(connection: &mut SqliteConnection, spec: &LoadSpec) -> Result<BTreeSet<u64>, DatabaseError> {
-    let mut found = BTreeSet::new();
-    for key in spec.definition.all_foreign_keys().iter().filter(|key| key.table == spec.table) {
-        for row in orphans(connection, spec, (STAGE, POSITION), (key, false)).await? {
-            found.insert(row.unsigned_abs());
-        }
+#[async_trait]
+impl Probes for Staged<'_> {
+    fn spec(&self) -> &LoadSpec {
+        self.spec
     }
-    for key in keys(spec).into_iter().filter(|key| *key != spec.key) {
-        let held = moves::holders(connection, spec, key).await?;
-        found.extend(held.into_iter().map(|(row, _)| row.unsigned_abs()));
-    }
-    Ok(found)
-}
 
-async fn take_out(
-    connection: &mut SqliteConnection,
-    (found, probed): (Vec<Refused>, &mut Probed),
-) -> Result<(), DatabaseError> {
-    drop_rows(connection, &found).await?;
-    probed.refused.extend(found);
-    Ok(())
-}
-
-/// Rows that rested on one that was taken out go as well, as long as there are any.
-async fn take_out_dependents(
-    connection: &mut SqliteConnection,
-    spec: &LoadSpec,
-    (probed, last): (&mut Probed, bool),
-) -> Result<(), DatabaseError> {
-    while spec.may_wait() && !probed.refused.is_empty() {
-        let mut found = BTreeMap::new();
-        held_by_others(connection, spec, (&mut found, probed, last)).await?;
-        if spec.points_at_itself() {
-            let orphans = orphans_of_stage(connection, spec).await?;
-            found.extend(orphans.into_iter().map(|refused| (place(&refused), refused)));
-        }
-        if found.is_empty() {
-            return Ok(());
-        }
-        take_out(connection, (found.into_values().collect(), probed)).await?;
+    async fn loaded_before(&mut self) -> Result<Vec<u64>, DatabaseError> {
+        loaded_before(self.connection, self.spec).await.map(positions)
     }
-    Ok(())
-}
 
-/// Rows whose unique value another row of the table has and keeps.
-async fn held_by_others(
-    connection: &mut SqliteConnection,
-    spec: &LoadSpec,
-    (found, probed, last): (&mut BTreeMap<i64, Refused>, &mut Probed, bool),
-) -> Result<(), DatabaseError> {
-    for key in keys(spec).into_iter().filter(|key| *key != spec.key) {
-        for (row, holder) in moves::holders(connection, spec, key).await? {
-            if let Some(reason) = probed.refusal(holder, !last && spec.moves_values()) {
-                found.entry(row).or_insert_with(|| refuse(row, reason, key, None));
-            }
-        }
+    async fn existing(&mut self) -> Result<Vec<u64>, DatabaseError> {
+        existing(self.connection, self.spec).await.map(positions)
     }
-    Ok(())
-}
 
-/// Rows that are refused whatever becomes of the others.
-async fn standing(
-    connection: &mut SqliteConnection,
-    spec: &LoadSpec,
-    (probed, last): (&mut Probed, bool),
-) -> Result<Vec<Refused>, DatabaseError> {
-    let mut found: BTreeMap<i64, Refused> = BTreeMap::new();
-    if keys(spec).contains(&spec.key.as_slice()) {
-        for row in loaded_before(connection, spec).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Duplicate, &spec.key, None));
-        }
-        for row in existing(connection, spec).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Exists, &spec.key, None));
-        }
+    async fn holders(&mut self, key: &[String]) -> Result<Vec<(u64, Holder)>, DatabaseError> {
+        moves::holders(self.connection, self.spec, key).await
     }
-    held_by_others(connection, spec, (&mut found, probed, last)).await?;
-    for (row, columns) in incomplete(connection, spec).await? {
-        found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Incomplete, &columns, None));
-    }
-    for refused in orphans_of_stage(connection, spec).await? {
-        let of_itself = |key: &ForeignKey| key.table == spec.table && key.columns[..] == refused.columns[..];
-        probed.waits |= !last && spec.definition.all_foreign_keys().iter().any(of_itself);
-        found.entry(place(&refused)).or_insert(refused);
-    }
-    Ok(found.into_values().collect())
-}
 
-fn place(refused: &Refused) -> i64 {
-    i64::try_from(refused.ordinal).unwrap_or(i64::MAX)
-}
-
-/// Rows of the staging table that point at no row.
-pub async fn orphans_of_stage(
-    connection: &mut SqliteConnection,
-    spec: &LoadSpec,
-) -> Result<Vec<Refused>, DatabaseError> {
-    let mut found: BTreeMap<i64, Refused> = BTreeMap::new();
-    for key in spec.definition.all_foreign_keys() {
-        for row in orphans(connection, spec, (STAGE, POSITION), (&key, true)).await? {
-            found.entry(row).or_insert_with(|| refuse(row, RefusedReason::Reference, &key.columns, None));
-        }
+    async fn incomplete(&mut self) -> Result<Vec<(u64, Vec<String>)>, DatabaseError> {
+        incomplete(self.connection, self.spec).await
     }
-    Ok(found.into_values().collect())
-}
 
-fn refuse(row: i64, reason: RefusedReason, columns: &[String], other: Option<i64>) -> Refused {
-    Refused {
-        ordinal: row.unsigned_abs(),
-        reason,
-        columns: columns.to_vec().into(),
-        other: other.map(i64::unsigned_abs),
-        message: None,
+    async fn orphans(&mut self, key: &ForeignKey, beside: bool) -> Result<Vec<u64>, DatabaseError> {
+        orphans(self.connection, self.spec, (STAGE, POSITION), (key, beside)).await.map(positions)
     }
-}
 
-/// The primary key and all unique keys whose columns the source carries.
-fn keys(spec: &LoadSpec) -> Vec<&[String]> {
-    let carried = |key: &&[String]| !key.is_empty() && key.iter().all(|c| spec.columns.contains(c));
-    let unique = spec.definition.columns.iter().filter(|(_, c)| c.unique);
-    let single = unique.filter_map(|(name, _)| spec.columns.iter().find(|c| *c == name)).map(std::slice::from_ref);
-    std::iter::once(spec.definition.primary_key.as_slice())
-        .chain(single)
-        .chain(spec.definition.unique.iter().map(Vec::as_slice))
-        .filter(carried)
-        .collect()
+    async fn duplicates(&mut self, key: &[String]) -> Result<Vec<(u64, u64)>, DatabaseError> {
+        let found = duplicates(self.connection, (STAGE, POSITION), key, &claims(self.spec, key)).await?;
+        Ok(found.into_iter().map(|(row, first)| (row.unsigned_abs(), first.unsigned_abs())).collect())
+    }
+
+    async fn take_out(&mut self, refused: &[Refused]) -> Result<(), DatabaseError> {
+        drop_rows(self.connection, refused).await
+    }
 }
 
 fn not_null(prefix: &str, columns: &[String]) -> String {

@@ -12,10 +12,11 @@ use super::super::error::translate;
 use super::bare::run;
 use super::checkpoint::{self, Place};
 use super::insert::Inserter;
-use super::probes::{POSITION, STAGE};
-use super::{gaps, merge, moves, probes};
+use super::probes::{POSITION, STAGE, Staged};
+use super::{gaps, merge, moves};
 use crate::backends::database::DatabaseError;
 use crate::backends::database::load::gaps::{GAPS, GAPS_NAME};
+use crate::backends::database::load::probed::probe;
 use crate::backends::database::load::{EncodedRows, Encoding, LoadSession, LoadSpec, RowBatch, Written};
 use crate::backends::database::quote::{identifier, list};
 use crate::model::{Row, Value};
@@ -114,7 +115,7 @@ impl StagedLoad {
             run(connection, "SAVEPOINT staged").await?;
         }
         let released = if last && spec.remember_keys { moves::release(connection, spec).await? } else { 0 };
-        let probed = probes::of_stage(connection, spec, last).await?;
+        let probed = probe(&mut Staged { connection, spec }, last).await?;
         if may_wait {
             let back = if probed.waits { "ROLLBACK TO staged; " } else { "" };
             run(connection, &format!("{back}RELEASE staged")).await?;
@@ -126,7 +127,7 @@ impl StagedLoad {
         if !spec.reject && !refused.is_empty() {
             return Ok(Settled::Done(Written { refused, ..Written::default() }, BTreeMap::new()));
         }
-        let staged = merge::Staged { spec, parks: probed.moves };
+        let staged = merge::Batch { spec, parks: probed.moves };
         let mut counts = merge::merge(connection, &staged, &mut refused).await?;
         counts.insert("deleted", released);
         counts.retain(|_, amount| *amount > 0);
