@@ -96,6 +96,12 @@ fn a_lint_is_put_aside_with_a_reason_only() {
 }
 
 #[test]
+fn statements_name_operators_and_types_in_full() {
+    let folder = ["src/backends/database/postgres"];
+    assert_none("say OPERATOR(pg_catalog.…) and pg_catalog.TYPE", &over_all(&folder, rules::unqualified));
+}
+
+#[test]
 fn folders_and_files_have_names_that_tell_something() {
     let all = ["src", "tests", "examples", "benches", "migrations", "docs"];
     let broken: Vec<_> = all.iter().flat_map(|folder| files(folder)).flat_map(|path| rules::name(&path)).collect();

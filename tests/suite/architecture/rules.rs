@@ -218,3 +218,33 @@ pub fn paths(document: &str, text: &str, exists: impl Fn(&str) -> bool) -> Vec<S
     }
     broken
 }
+
+/// Operators and types that a statement for PostgreSQL names without their schema: whoever may make others of the name could
+/// offer one that fits better. Statements that must not know where they run, the catalog's, are not looked at.
+pub fn unqualified(path: &str, source: &str) -> Vec<String> {
+    const OPERATORS: [&str; 9] = ["=", "<>", "!=", "<=", ">=", "<", ">", "||", "IN"];
+    const BEFORE: [&str; 9] = ["SET", "USING", "WHERE", "ON", "AND", "OR", "FROM", "HAVING", "WHEN"];
+    let mut found = Vec::new();
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    for token in tokens(code).iter().filter(|token| token.text.contains('"')) {
+        let sql: String = token.text.trim_matches('"').split('\'').step_by(2).collect::<Vec<_>>().join("L");
+        let words: Vec<&str> = sql.split_ascii_whitespace().filter(|word| *word != "\\").collect();
+        if !words.iter().any(|word| ["SELECT", "UPDATE", "DELETE", "INSERT", "WHERE", "JOIN"].contains(word)) {
+            continue;
+        }
+        for (at, word) in words.iter().enumerate() {
+            let clause = words[..at].iter().rfind(|word| BEFORE.contains(word));
+            let assigns = *word == "=" && clause.is_some_and(|clause| matches!(*clause, "SET" | "USING"));
+            let listed = *word != "IN" || words.get(at + 1).is_some_and(|next| next.starts_with('('));
+            let bare = word.split("::").skip(1).any(|kind| !kind.starts_with("pg_catalog.") && !kind.starts_with('{'));
+            if bare || OPERATORS.contains(word) && listed && !assigns {
+                found.push(format!(
+                    "{path}:{}: {}",
+                    token.line,
+                    words[at.saturating_sub(1)..].iter().take(3).copied().collect::<Vec<_>>().join(" ")
+                ));
+            }
+        }
+    }
+    found
+}

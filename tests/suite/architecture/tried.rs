@@ -115,3 +115,14 @@ fn modules_are_followed_to_their_files() {
     assert_eq!(rules::module_files("src/lib.rs", "a"), ["src/a.rs", "src/a/mod.rs"]);
     assert_eq!(rules::module_files("src/a/b.rs", "c"), ["src/a/b/c.rs", "src/a/b/c/mod.rs"]);
 }
+
+#[test]
+fn an_operator_or_a_type_without_its_schema_is_found() {
+    let found = |sql: &str| rules::unqualified("x.rs", &format!("let sql = \"{sql}\";")).len();
+    assert_eq!(found("SELECT a FROM {t} WHERE b OPERATOR(pg_catalog.=) $1::pg_catalog.text AND c::{kind} IS NULL"), 0);
+    assert_eq!(found("UPDATE t SET a = '1 = 1', b = 2 FROM u WHERE t.id OPERATOR(pg_catalog.=) u.id"), 0);
+    assert_eq!(found("LOCK TABLE t IN SHARE MODE; SELECT 1"), 0);
+    for wrong in ["a = b", "a || b", "a IN (1)", "a::text", "a::pg_catalog.name::regclass", "a <> b"] {
+        assert_eq!(found(&format!("UPDATE t SET a = 1 WHERE {wrong}")), 1, "{wrong}");
+    }
+}

@@ -91,10 +91,12 @@ pub async fn advance(
         // sequence cannot reach makes it look at all of them.
         let sql = format!(
             "SELECT x.m::pg_catalog.text FROM (\
-             SELECT CASE WHEN pg_catalog.{farthest}({name})::pg_catalog.\"numeric\" BETWEEN {low} AND {high} \
+             SELECT CASE WHEN pg_catalog.{farthest}({name})::pg_catalog.\"numeric\" OPERATOR(pg_catalog.>=) {low} \
+             AND pg_catalog.{farthest}({name})::pg_catalog.\"numeric\" OPERATOR(pg_catalog.<=) {high} \
              THEN pg_catalog.{farthest}({name})::pg_catalog.\"numeric\" \
              ELSE (SELECT pg_catalog.{farthest}({name}::pg_catalog.\"numeric\") FROM {rows} s \
-             WHERE {name}::pg_catalog.\"numeric\" BETWEEN {low} AND {high}) END AS m FROM {rows} s) x",
+             WHERE {name}::pg_catalog.\"numeric\" OPERATOR(pg_catalog.>=) {low} \
+             AND {name}::pg_catalog.\"numeric\" OPERATOR(pg_catalog.<=) {high}) END AS m FROM {rows} s) x",
             low = bound(lowest),
             high = bound(highest),
         );

@@ -17,60 +17,60 @@ use crate::model::{Column, ForeignKey, LogicalType, Model, Namespace, OnDelete, 
 
 /// Tables of a schema. Those that an extension brought are not the tenant's.
 pub(super) const TABLES: &str = "\
-SELECT c.oid::bigint AS id, c.relname::text AS name, pg_catalog.obj_description(c.oid, 'pg_class') AS comment
+SELECT c.oid::pg_catalog.int8 AS id, c.relname::pg_catalog.text AS name, pg_catalog.obj_description(c.oid, 'pg_class') AS comment
 FROM pg_catalog.pg_namespace n
-JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = n.oid
-JOIN pg_catalog.pg_class c ON c.oid = d.objid
-WHERE n.nspname = $1 AND d.classid = 'pg_catalog.pg_class'::regclass AND d.objsubid = 0
-  AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass
-                  AND e.objid = c.oid AND e.objsubid = 0 AND e.deptype = 'e')
+JOIN pg_catalog.pg_depend d ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid OPERATOR(pg_catalog.=) n.oid
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.objid
+WHERE n.nspname OPERATOR(pg_catalog.=) $1 AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid OPERATOR(pg_catalog.=) 0
+  AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog.\"char\"[]) AND NOT c.relispartition
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND e.objid OPERATOR(pg_catalog.=) c.oid AND e.objsubid OPERATOR(pg_catalog.=) 0 AND e.deptype OPERATOR(pg_catalog.=) 'e')
 ORDER BY c.oid";
 
 const COLUMNS: &str = "\
-SELECT a.attrelid::bigint AS owner, a.attname::text AS name,
+SELECT a.attrelid::pg_catalog.int8 AS owner, a.attname::pg_catalog.text AS name,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS required,
-       a.attidentity <> '' AS identity,
+       a.attidentity OPERATOR(pg_catalog.<>) '' AS identity,
        pg_catalog.pg_get_expr(f.adbin, f.adrelid) AS expression,
        pg_catalog.col_description(a.attrelid, a.attnum) AS comment,
-       (SELECT pg_catalog.array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e
-        WHERE e.enumtypid = a.atttypid) AS words
+       (SELECT pg_catalog.array_agg(e.enumlabel::pg_catalog.text ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e
+        WHERE e.enumtypid OPERATOR(pg_catalog.=) a.atttypid) AS words
 FROM pg_catalog.pg_attribute a
-LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
-WHERE a.attrelid = ANY ($1::bigint[]::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid OPERATOR(pg_catalog.=) a.attrelid AND f.adnum OPERATOR(pg_catalog.=) a.attnum
+WHERE a.attrelid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int8[]::pg_catalog.oid[]) AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped AND a.attgenerated OPERATOR(pg_catalog.=) ''
 ORDER BY a.attrelid, a.attnum";
 
 const CONSTRAINTS: &str = "\
-SELECT k.conrelid::bigint AS owner, k.contype::text AS kind, k.conname::text AS name,
-       k.confdeltype::text AS action, t.relname::text AS target, t.relnamespace = c.relnamespace AS here,
+SELECT k.conrelid::pg_catalog.int8 AS owner, k.contype::pg_catalog.text AS kind, k.conname::pg_catalog.text AS name,
+       k.confdeltype::pg_catalog.text AS action, t.relname::pg_catalog.text AS target, t.relnamespace OPERATOR(pg_catalog.=) c.relnamespace AS here,
        pg_catalog.pg_get_expr(k.conbin, k.conrelid) AS expression,
        pg_catalog.obj_description(k.oid, 'pg_constraint') AS comment,
-       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY o(number, place)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.number
+       ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY o(number, place)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) k.conrelid AND a.attnum OPERATOR(pg_catalog.=) o.number
              ORDER BY o.place) AS columns,
-       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY o(number, place)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = o.number
+       ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY o(number, place)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) k.confrelid AND a.attnum OPERATOR(pg_catalog.=) o.number
              ORDER BY o.place) AS target_columns
 FROM pg_catalog.pg_constraint k
-JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-LEFT JOIN pg_catalog.pg_class t ON t.oid = k.confrelid
-WHERE k.conrelid = ANY ($1::bigint[]::oid[]) AND k.contype IN ('p', 'u', 'f', 'c')
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) k.conrelid
+LEFT JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) k.confrelid
+WHERE k.conrelid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int8[]::pg_catalog.oid[]) AND k.contype OPERATOR(pg_catalog.=) ANY (ARRAY['p', 'u', 'f', 'c']::pg_catalog.\"char\"[])
 ORDER BY k.conrelid, k.oid";
 
 /// Whole indexes on plain columns; what else there is, a model does not know.
 const INDEXES: &str = "\
-SELECT i.indrelid::bigint AS owner, i.indisunique AS is_unique,
-       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY o(number, place)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = o.number
-             WHERE o.place <= i.indnkeyatts ORDER BY o.place) AS columns
+SELECT i.indrelid::pg_catalog.int8 AS owner, i.indisunique AS is_unique,
+       ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY o(number, place)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid AND a.attnum OPERATOR(pg_catalog.=) o.number
+             WHERE o.place OPERATOR(pg_catalog.<=) i.indnkeyatts ORDER BY o.place) AS columns
 FROM pg_catalog.pg_index i
-JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-JOIN pg_catalog.pg_am m ON m.oid = c.relam
-WHERE i.indrelid = ANY ($1::bigint[]::oid[]) AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid
-  AND m.amname = 'btree'
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
-                  AND d.objid = i.indexrelid AND d.refclassid = 'pg_catalog.pg_constraint'::regclass
-                  AND d.deptype = 'i')
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam
+WHERE i.indrelid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int8[]::pg_catalog.oid[]) AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid
+  AND m.amname OPERATOR(pg_catalog.=) 'btree'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND d.objid OPERATOR(pg_catalog.=) i.indexrelid AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass
+                  AND d.deptype OPERATOR(pg_catalog.=) 'i')
 ORDER BY i.indrelid, i.indexrelid";
 
 /// The queries that read a structure, for a look at their plans. The first takes the schema's name,

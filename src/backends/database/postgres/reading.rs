@@ -109,9 +109,9 @@ impl Reader for Postgres {
         let names: Vec<String> = tables.iter().map(|table| qualified(namespace, table)).collect();
         let mut transaction = self.begin(namespace).await?;
         let found: Vec<(i64, i64, i64)> = sqlx::query_as(
-            "SELECT w.place, pg_catalog.pg_total_relation_size(c.oid), GREATEST(c.reltuples, 0)::int8 \
-             FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS w (name, place) \
-             JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(w.name) ORDER BY w.place",
+            "SELECT w.place, pg_catalog.pg_total_relation_size(c.oid), GREATEST(c.reltuples, 0)::pg_catalog.int8 \
+             FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY AS w (name, place) \
+             JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(w.name) ORDER BY w.place",
         )
         .bind(&names)
         .fetch_all(&mut *transaction)

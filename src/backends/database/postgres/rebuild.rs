@@ -16,47 +16,47 @@ use crate::model::Namespace;
 /// found through `pg_depend`, since `pg_constraint` has no index on the table that is pointed at.
 const CONSTRAINTS: &str = "\
 WITH target AS (
-    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r' AND NOT c.relispartition
+    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE n.nspname OPERATOR(pg_catalog.=) $1 AND c.relname OPERATOR(pg_catalog.=) $2 AND c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT c.relispartition
 ), related AS (
-    SELECT k.oid FROM target JOIN pg_catalog.pg_constraint k ON k.conrelid = target.oid
-    WHERE k.contype IN ('p', 'u', 'f')
+    SELECT k.oid FROM target JOIN pg_catalog.pg_constraint k ON k.conrelid OPERATOR(pg_catalog.=) target.oid
+    WHERE k.contype OPERATOR(pg_catalog.=) ANY (ARRAY['p', 'u', 'f']::pg_catalog.\"char\"[])
     UNION
     SELECT k.oid FROM target
-    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target.oid
-        AND d.classid = 'pg_catalog.pg_constraint'::regclass
-    JOIN pg_catalog.pg_constraint k ON k.oid = d.objid
-    WHERE k.contype = 'f' AND k.confrelid = target.oid
+    JOIN pg_catalog.pg_depend d ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid OPERATOR(pg_catalog.=) target.oid
+        AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass
+    JOIN pg_catalog.pg_constraint k ON k.oid OPERATOR(pg_catalog.=) d.objid
+    WHERE k.contype OPERATOR(pg_catalog.=) 'f' AND k.confrelid OPERATOR(pg_catalog.=) target.oid
 )
-SELECT k.contype::text AS kind, k.conname::text AS name, n.nspname::text AS schema, c.relname::text AS owner,
+SELECT k.contype::pg_catalog.text AS kind, k.conname::pg_catalog.text AS name, n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS owner,
        pg_catalog.pg_get_constraintdef(k.oid) AS definition,
        pg_catalog.obj_description(k.oid, 'pg_constraint') AS comment
-FROM related JOIN pg_catalog.pg_constraint k ON k.oid = related.oid
-JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid AND k.contype <> 'f'
-LEFT JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
-WHERE k.conparentid = 0 AND k.coninhcount = 0 AND c.relkind = 'r'
+FROM related JOIN pg_catalog.pg_constraint k ON k.oid OPERATOR(pg_catalog.=) related.oid
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) k.conrelid
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+LEFT JOIN pg_catalog.pg_index i ON i.indexrelid OPERATOR(pg_catalog.=) k.conindid AND k.contype OPERATOR(pg_catalog.<>) 'f'
+LEFT JOIN pg_catalog.pg_class ic ON ic.oid OPERATOR(pg_catalog.=) i.indexrelid
+WHERE k.conparentid OPERATOR(pg_catalog.=) 0 AND k.coninhcount OPERATOR(pg_catalog.=) 0 AND c.relkind OPERATOR(pg_catalog.=) 'r'
   AND (i.indexrelid IS NULL OR (i.indisvalid AND NOT i.indisclustered AND NOT i.indisreplident
-       AND ic.reltablespace = 0))
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend v WHERE v.refclassid = 'pg_catalog.pg_constraint'::regclass
-                  AND v.refobjid = k.oid AND v.classid = 'pg_catalog.pg_rewrite'::regclass)
+       AND ic.reltablespace OPERATOR(pg_catalog.=) 0))
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend v WHERE v.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass
+                  AND v.refobjid OPERATOR(pg_catalog.=) k.oid AND v.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass)
 ORDER BY k.contype, k.oid";
 
 /// Indexes of the table that belong to no constraint.
 const INDEXES: &str = "\
-SELECT ic.relname::text AS name, pg_catalog.pg_get_indexdef(i.indexrelid) AS definition,
+SELECT ic.relname::pg_catalog.text AS name, pg_catalog.pg_get_indexdef(i.indexrelid) AS definition,
        pg_catalog.obj_description(i.indexrelid, 'pg_class') AS comment
 FROM pg_catalog.pg_namespace n
-JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
-JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
-WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r' AND NOT c.relispartition
-  AND i.indisvalid AND NOT i.indisclustered AND NOT i.indisreplident AND ic.reltablespace = 0
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = c.oid)
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
-                  AND d.objid = i.indexrelid AND d.refclassid = 'pg_catalog.pg_class'::regclass
-                  AND d.refobjid <> c.oid)
+JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid
+JOIN pg_catalog.pg_index i ON i.indrelid OPERATOR(pg_catalog.=) c.oid
+JOIN pg_catalog.pg_class ic ON ic.oid OPERATOR(pg_catalog.=) i.indexrelid
+WHERE n.nspname OPERATOR(pg_catalog.=) $1 AND c.relname OPERATOR(pg_catalog.=) $2 AND c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT c.relispartition
+  AND i.indisvalid AND NOT i.indisclustered AND NOT i.indisreplident AND ic.reltablespace OPERATOR(pg_catalog.=) 0
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid OPERATOR(pg_catalog.=) i.indexrelid AND k.conrelid OPERATOR(pg_catalog.=) c.oid)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND d.objid OPERATOR(pg_catalog.=) i.indexrelid AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND d.refobjid OPERATOR(pg_catalog.<>) c.oid)
 ORDER BY i.indexrelid";
 
 /// What can be taken off the table and brought back. Must be called inside a transaction.

@@ -140,8 +140,8 @@ impl Postgres {
     async fn distribute(&self, namespace: &Namespace) -> Result<(), DatabaseError> {
         let mut transaction = self.begin(namespace).await?;
         sqlx::query(
-            "SELECT pg_catalog.citus_schema_distribute(n.oid::regnamespace) FROM pg_catalog.pg_namespace n \
-             WHERE n.nspname = $1 AND NOT EXISTS (SELECT FROM pg_catalog.pg_dist_schema d WHERE d.schemaid = n.oid)",
+            "SELECT pg_catalog.citus_schema_distribute(n.oid::pg_catalog.regnamespace) FROM pg_catalog.pg_namespace n \
+             WHERE n.nspname OPERATOR(pg_catalog.=) $1 AND NOT EXISTS (SELECT FROM pg_catalog.pg_dist_schema d WHERE d.schemaid OPERATOR(pg_catalog.=) n.oid)",
         )
         .bind(namespace.as_str())
         .execute(&mut *transaction)

@@ -28,8 +28,9 @@ pub(super) fn of_lines(operators: &Operators, what: &LinesOf) -> String {
 /// which stays the same while a transaction lasts. Rows that a server before 9.4 froze have an age without end;
 /// they are all told as -1.
 pub(super) const WRITTEN_BY: &str = "\
-CASE pg_catalog.age(xmin) WHEN 2147483647 THEN -1 \
-ELSE (pg_catalog.age('3'::pg_catalog.xid)::int8 - pg_catalog.age(xmin)::int8 + 3) & 4294967295 END";
+CASE WHEN pg_catalog.age(xmin) OPERATOR(pg_catalog.=) 2147483647 THEN -1 \
+ELSE (pg_catalog.age('3'::pg_catalog.xid)::pg_catalog.int8 OPERATOR(pg_catalog.-) pg_catalog.age(xmin)::pg_catalog.int8 \
+OPERATOR(pg_catalog.+) 3) OPERATOR(pg_catalog.&) 4294967295 END";
 
 /// An earlier moment of the same server, as what it could see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,15 +56,18 @@ impl Since {
     /// older rows notices.
     pub(super) fn older(&self, written_by: &str) -> String {
         let next = self.next & 0xffff_ffff;
-        let distance = format!("((({written_by}) - {next} + 2147483648) & 4294967295) - 2147483648");
+        let distance = format!(
+            "((({written_by}) OPERATOR(pg_catalog.-) {next} OPERATOR(pg_catalog.+) 2147483648) \
+             OPERATOR(pg_catalog.&) 4294967295) OPERATOR(pg_catalog.-) 2147483648"
+        );
         let behind = |number: &u64| format!("-{}", self.next.saturating_sub(*number));
         let running: Vec<String> = self.running.iter().map(behind).collect();
         let ended = if running.is_empty() {
             String::new()
         } else {
-            format!(" AND {distance} <> ALL ('{{{}}}'::int8[])", running.join(","))
+            format!(" AND {distance} OPERATOR(pg_catalog.<>) ALL ('{{{}}}'::pg_catalog.int8[])", running.join(","))
         };
-        format!("({written_by}) = -1 OR ({distance} < 0{ended})")
+        format!("({written_by}) OPERATOR(pg_catalog.=) -1 OR ({distance} OPERATOR(pg_catalog.<) 0{ended})")
     }
 }
 
@@ -73,8 +77,9 @@ fn order(key: &[String]) -> String {
 
 /// `WHERE …` for some pages. The server reads no others (a TID range scan, from version 14 on).
 pub(super) fn of_pages(range: PageRange) -> String {
-    let to = range.to.map_or_else(String::new, |to| format!(" AND ctid < '({to},0)'::pg_catalog.tid"));
-    format!(" WHERE ctid >= '({},0)'::pg_catalog.tid{to}", range.from)
+    let to =
+        range.to.map_or_else(String::new, |to| format!(" AND ctid OPERATOR(pg_catalog.<) '({to},0)'::pg_catalog.tid"));
+    format!(" WHERE ctid OPERATOR(pg_catalog.>=) '({},0)'::pg_catalog.tid{to}", range.from)
 }
 
 /// `WHERE …` for a range; empty for all rows.
@@ -159,7 +164,11 @@ mod tests {
         let since = |text| Since::of(text);
         let seen = since("postgres:7300.1/5:740:745:741,743").unwrap();
         assert_eq!(seen, Since { next: 745, running: vec![741, 743] });
-        assert!(seen.older("x").contains("<> ALL ('{-4,-2}'::int8[])"), "{}", seen.older("x"));
+        assert!(
+            seen.older("x").contains("OPERATOR(pg_catalog.<>) ALL ('{-4,-2}'::pg_catalog.int8[])"),
+            "{}",
+            seen.older("x")
+        );
         assert!(since("postgres:unknown/5:740:740:").unwrap().running.is_empty());
         assert_eq!(since("sqlite:1"), None);
         assert_eq!(since("postgres:a:1:2:3;DROP"), None);
@@ -168,8 +177,12 @@ mod tests {
     #[test]
     fn pages_become_conditions() {
         let range = |from, to| of_pages(PageRange { from, to });
-        assert_eq!(range(0, None), " WHERE ctid >= '(0,0)'::pg_catalog.tid");
-        assert_eq!(range(8, Some(16)), " WHERE ctid >= '(8,0)'::pg_catalog.tid AND ctid < '(16,0)'::pg_catalog.tid");
+        assert_eq!(range(0, None), " WHERE ctid OPERATOR(pg_catalog.>=) '(0,0)'::pg_catalog.tid");
+        assert_eq!(
+            range(8, Some(16)),
+            " WHERE ctid OPERATOR(pg_catalog.>=) '(8,0)'::pg_catalog.tid \
+             AND ctid OPERATOR(pg_catalog.<) '(16,0)'::pg_catalog.tid"
+        );
     }
 
     #[test]

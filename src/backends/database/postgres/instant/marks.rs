@@ -92,7 +92,7 @@ impl Moment {
             older.map_or_else(String::new, |older| format!(", pg_catalog.count(*){older}, {HASHES}{older}::text"));
         let one = |(at, range): (usize, &PageRange)| {
             format!(
-                "SELECT {at}::int8 AS place, pg_catalog.count(*), {HASHES}::text{older} FROM \
+                "SELECT {at}::pg_catalog.int8 AS place, pg_catalog.count(*), {HASHES}::pg_catalog.text{older} FROM \
                  (SELECT {WRITTEN_BY} AS x FROM {table}{} OFFSET 0) AS r",
                 condition::of_pages(*range)
             )
@@ -112,12 +112,12 @@ impl Moment {
         }
         let table = literal(&self.table(&what.table));
         let sql = format!(
-            "SELECT c.oid::text || '.' || COALESCE(pg_catalog.pg_relation_filenode(c.oid), 0)::text || '.' || \
+            "SELECT c.oid::pg_catalog.text OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) COALESCE(pg_catalog.pg_relation_filenode(c.oid), 0)::pg_catalog.text OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) \
              (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', a.attnum, a.attname, a.atttypid, a.atttypmod, \
-              a.attmissingval::text, (SELECT pg_catalog.string_agg(e.enumlabel::text, ',' ORDER BY e.enumsortorder) \
-              FROM pg_catalog.pg_enum e WHERE e.enumtypid = a.atttypid)), ';' ORDER BY a.attnum) \
-              FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) \
-             FROM pg_catalog.pg_class c WHERE c.oid = {table}::regclass"
+              a.attmissingval::pg_catalog.text, (SELECT pg_catalog.string_agg(e.enumlabel::pg_catalog.text, ',' ORDER BY e.enumsortorder) \
+              FROM pg_catalog.pg_enum e WHERE e.enumtypid OPERATOR(pg_catalog.=) a.atttypid)), ';' ORDER BY a.attnum) \
+              FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) \
+             FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) {table}::pg_catalog.regclass"
         );
         let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await.map_err(translate)?;
         let structure: Option<String> = row.try_get(0).map_err(translate)?;
@@ -143,8 +143,8 @@ impl Moment {
             _ => self.operators(connection, &what.table).await?,
         };
         let sql = format!(
-            "SELECT place, pg_catalog.count(*), {HASHES}::text FROM \
-             (SELECT {}::int8 AS place, {WRITTEN_BY} AS x FROM {} OFFSET 0) AS r GROUP BY 1",
+            "SELECT place, pg_catalog.count(*), {HASHES}::pg_catalog.text FROM \
+             (SELECT {}::pg_catalog.int8 AS place, {WRITTEN_BY} AS x FROM {} OFFSET 0) AS r GROUP BY 1",
             condition::number_of_range((&operators, &what.key), boundaries, 0),
             self.table(&what.table)
         );

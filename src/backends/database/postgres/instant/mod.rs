@@ -134,11 +134,11 @@ impl Postgres {
         let exported = if export { "pg_catalog.pg_export_snapshot()" } else { "NULL::pg_catalog.text" };
         let sql = format!(
             "{}; {lock}SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', \
-             'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), pg_catalog.pg_current_snapshot()::text, \
-             (SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()), {exported}, \
-             COALESCE(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.pg_control_system()')::oid, \
+             'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), pg_catalog.pg_current_snapshot()::pg_catalog.text, \
+             (SELECT oid::pg_catalog.text FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()), {exported}, \
+             COALESCE(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.pg_control_system()')::pg_catalog.oid, \
              'EXECUTE') AND pg_catalog.has_function_privilege( \
-             pg_catalog.to_regprocedure('pg_catalog.pg_control_checkpoint()')::oid, 'EXECUTE'), false), ({})",
+             pg_catalog.to_regprocedure('pg_catalog.pg_control_checkpoint()')::pg_catalog.oid, 'EXECUTE'), false), ({})",
             self.begin_instant_sql(None),
             plain::look_sql(&names)
         );
@@ -170,7 +170,7 @@ impl Postgres {
 
 /// The server's own number and the timeline that it writes.
 async fn server(connection: &mut PgConnection) -> Result<String, DatabaseError> {
-    let sql = "SELECT s.system_identifier::text || '.' || c.timeline_id::text \
+    let sql = "SELECT s.system_identifier::pg_catalog.text OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) c.timeline_id::pg_catalog.text \
                FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c";
     let row = sqlx::raw_sql(sql).fetch_one(connection).await.map_err(translate)?;
     row.try_get(0).map_err(translate)

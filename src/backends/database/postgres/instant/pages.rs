@@ -12,10 +12,10 @@ const TID_RANGE_SCAN: u32 = 140_000;
 
 /// Pages of ordinary tables whose rows all lie in one file.
 const SIZES: &str = "\
-SELECT pg_catalog.pg_relation_size(c.oid, 'main'), pg_catalog.current_setting('block_size')::int8
-FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS w (name, place)
-LEFT JOIN (pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = c.relam)
-  ON c.oid = pg_catalog.to_regclass(w.name) AND c.relkind = 'r' AND a.amname = 'heap' AND NOT c.relhassubclass
+SELECT pg_catalog.pg_relation_size(c.oid, 'main'), pg_catalog.current_setting('block_size')::pg_catalog.int8
+FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY AS w (name, place)
+LEFT JOIN (pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) c.relam)
+  ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(w.name) AND c.relkind OPERATOR(pg_catalog.=) 'r' AND a.amname OPERATOR(pg_catalog.=) 'heap' AND NOT c.relhassubclass
 ORDER BY w.place";
 
 impl Moment {

@@ -17,8 +17,8 @@ const BYTES_A_PIECE: u64 = 1 << 20;
 
 /// A column without values that are more common than others has a histogram of all its values.
 const HISTOGRAM: &str = "\
-SELECT s.histogram_bounds::text::text[] FROM pg_catalog.pg_stats s
-WHERE s.schemaname = $1 AND s.tablename = $2 AND s.attname = $3 AND NOT s.inherited
+SELECT s.histogram_bounds::pg_catalog.text::pg_catalog.text[] FROM pg_catalog.pg_stats s
+WHERE s.schemaname OPERATOR(pg_catalog.=) $1 AND s.tablename OPERATOR(pg_catalog.=) $2 AND s.attname OPERATOR(pg_catalog.=) $3 AND NOT s.inherited
   AND s.most_common_vals IS NULL AND s.histogram_bounds IS NOT NULL";
 
 impl Moment {
@@ -41,8 +41,8 @@ impl Moment {
         let table = self.table(&what.table);
         let names: Vec<String> = what.key.iter().map(|column| literal(column)).collect();
         let sql = format!(
-            "SELECT pg_catalog.pg_table_size({0}::regclass), (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute \
-             WHERE attrelid = {0}::regclass AND attnotnull AND attname IN ({1}))",
+            "SELECT pg_catalog.pg_table_size({0}::pg_catalog.regclass), (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute \
+             WHERE attrelid OPERATOR(pg_catalog.=) {0}::pg_catalog.regclass AND attnotnull AND attname OPERATOR(pg_catalog.=) ANY (ARRAY[{1}]::pg_catalog.name[]))",
             literal(&table),
             names.join(", ")
         );

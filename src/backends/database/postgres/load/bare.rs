@@ -117,9 +117,9 @@ async fn prepare(
 /// constraints looks at them: no partitions, no triggers, no rules.
 async fn is_plain(connection: &mut PgConnection, table: &str) -> Result<bool, DatabaseError> {
     sqlx::query_scalar(
-        "SELECT c.relkind = 'r' AND NOT c.relispartition AND NOT c.relhasrules AND NOT c.relhassubclass \
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) \
-         FROM pg_catalog.pg_class c WHERE c.oid = $1::regclass",
+        "SELECT c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT c.relispartition AND NOT c.relhasrules AND NOT c.relhassubclass \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal) \
+         FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) $1::pg_catalog.regclass",
     )
     .bind(table)
     .fetch_one(connection)

@@ -73,7 +73,7 @@ pub async fn write(
 /// The checkpoint of one step of one run.
 pub async fn read(connection: &mut PgConnection, place: &Place<'_>) -> Result<Option<Checkpoint>, DatabaseError> {
     let sql = format!(
-        "SELECT position, finished, state FROM {} WHERE run = $1 AND step = $2",
+        "SELECT position, finished, state FROM {} WHERE run OPERATOR(pg_catalog.=) $1 AND step OPERATOR(pg_catalog.=) $2",
         qualified(place.namespace, "_fixtool_checkpoint")
     );
     hold_tables(connection, &[qualified(place.namespace, "_fixtool_checkpoint")]).await?;

@@ -168,8 +168,8 @@ pub async fn wires(
     columns: &[(&str, &LogicalType)],
 ) -> Result<Option<Vec<copy_binary::Wire>>, DatabaseError> {
     let found: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT attname::text, atttypid::bigint FROM pg_catalog.pg_attribute \
-         WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped",
+        "SELECT attname::pg_catalog.text, atttypid::pg_catalog.int8 FROM pg_catalog.pg_attribute \
+         WHERE attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.regclass AND attnum OPERATOR(pg_catalog.>) 0 AND NOT attisdropped",
     )
     .bind(table)
     .fetch_all(connection)

@@ -106,7 +106,7 @@ fn insert(spec: &Target, group: &Group) -> String {
     if spec.key.is_empty() {
         // Without a key nothing can be told apart, so nothing can be journaled either.
         return format!(
-            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {STAGE} s WHERE $1::text IS NOT NULL AND $2::bigint IS NOT NULL AND {rows} ORDER BY {POSITION}"
+            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {STAGE} s WHERE $1::pg_catalog.text IS NOT NULL AND $2::pg_catalog.int8 IS NOT NULL AND {rows} ORDER BY {POSITION}"
         );
     }
     let key = list("", &spec.key);
@@ -121,7 +121,7 @@ fn insert(spec: &Target, group: &Group) -> String {
     };
     format!(
         "WITH new AS (INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {STAGE} s {unless_known} \
-         RETURNING {key}, xmin::text AS mark) \
+         RETURNING {key}, xmin::pg_catalog.text AS mark) \
          INSERT INTO {journal} (run, step, kind, key, mark) SELECT $1, $2, 'insert', {text}, new.mark FROM new",
         journal = journal(spec),
         text = key_text("new.", &spec.key),
@@ -168,20 +168,25 @@ pub fn later(spec: &Target, newest: &str) -> String {
 /// How rows were that are going to be changed. A row that stays as it is was met all the same: another record of the
 /// source with its key is a duplicate in a later batch too.
 fn before_images(spec: &Target) -> String {
+    let met = format!(
+        "FROM {} t JOIN {STAGE} s ON {}",
+        spec.full_name(),
+        spec.operators.matching("t", &spec.key, "s", &spec.key)
+    );
     let changes = would_change(spec);
-    let (kind, image, only) = if spec.remember_keys {
-        ("'update'".to_owned(), IMAGE.to_owned(), format!(" WHERE {changes}"))
+    // Without OFFSET the server would look at each row twice.
+    let (kind, image, rows) = if spec.remember_keys {
+        ("'update'", IMAGE.to_owned(), format!("{met} WHERE {changes}"))
     } else {
-        let kind = format!("CASE WHEN {changes} THEN 'update' ELSE 'seen' END");
-        (kind, format!("CASE WHEN {changes} THEN {IMAGE} END"), String::new())
+        let kind = "CASE WHEN x.changes THEN 'update' ELSE 'seen' END";
+        let image = format!("CASE WHEN x.changes THEN {IMAGE} END");
+        (kind, image, format!("{met} CROSS JOIN LATERAL (SELECT {changes} AS changes OFFSET 0) x"))
     };
     format!(
-        "INSERT INTO {} (run, step, kind, key, before, mark) SELECT $1, $2, {kind}, {}, {image}, t.xmin::pg_catalog.text \
-         FROM {} t JOIN {STAGE} s ON {}{only}",
+        "INSERT INTO {} (run, step, kind, key, before, mark) \
+         SELECT $1, $2, {kind}, {}, {image}, t.xmin::pg_catalog.text {rows}",
         journal(spec),
         key_text("t.", &spec.key),
-        spec.full_name(),
-        spec.operators.matching("t", &spec.key, "s", &spec.key),
     )
 }
 
@@ -233,15 +238,15 @@ fn update(spec: &Target) -> Option<String> {
     let first = spec.continues.map_or_else(String::new, |step| {
         format!(
             ", first AS (UPDATE {journal} u SET mark = changed.mark FROM changed \
-             JOIN {journal} m ON m.run = $1 AND m.step = $2 AND m.kind = 'update' AND m.key = changed.key \
-             WHERE u.run = $1 AND u.step = {step} AND u.key = changed.key AND u.kind IN ('insert', 'update') AND u.mark = m.mark)"
+             JOIN {journal} m ON m.run OPERATOR(pg_catalog.=) $1 AND m.step OPERATOR(pg_catalog.=) $2 AND m.kind OPERATOR(pg_catalog.=) 'update' AND m.key OPERATOR(pg_catalog.=) changed.key \
+             WHERE u.run OPERATOR(pg_catalog.=) $1 AND u.step OPERATOR(pg_catalog.=) {step} AND u.key OPERATOR(pg_catalog.=) changed.key AND u.kind OPERATOR(pg_catalog.=) ANY (ARRAY['insert', 'update']::pg_catalog.text[]) AND u.mark OPERATOR(pg_catalog.=) m.mark)"
         )
     });
     Some(format!(
         "WITH changed AS (UPDATE {table} t SET {} FROM {STAGE} s WHERE {on} AND {}{known} \
-         RETURNING {} AS key, t.xmin::text AS mark){first} \
+         RETURNING {} AS key, t.xmin::pg_catalog.text AS mark){first} \
          UPDATE {journal} u SET mark = changed.mark FROM changed \
-         WHERE u.run = $1 AND u.step = $2 AND u.kind = 'update' AND u.key = changed.key",
+         WHERE u.run OPERATOR(pg_catalog.=) $1 AND u.step OPERATOR(pg_catalog.=) $2 AND u.kind OPERATOR(pg_catalog.=) 'update' AND u.key OPERATOR(pg_catalog.=) changed.key",
         assignments.join(", "),
         would_change(spec),
         key_text("t.", &spec.key),

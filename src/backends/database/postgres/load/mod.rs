@@ -105,7 +105,7 @@ pub(super) async fn refused(
     step: u32,
 ) -> Result<Vec<Refused>, DatabaseError> {
     let sql = format!(
-        "SELECT before FROM {} WHERE run = $1 AND step = $2 AND kind = 'refused' ORDER BY key::pg_catalog.int8",
+        "SELECT before FROM {} WHERE run OPERATOR(pg_catalog.=) $1 AND step OPERATOR(pg_catalog.=) $2 AND kind OPERATOR(pg_catalog.=) 'refused' ORDER BY key::pg_catalog.int8",
         qualified(namespace, "_fixtool_undo")
     );
     let mut transaction = database.begin_reading(namespace, &["_fixtool_undo"]).await?;

@@ -88,8 +88,9 @@ async fn places(
         found.iter().flat_map(|(at, (_, _, first))| std::iter::once(at).chain(first)).collect();
     let wanted: Vec<String> = wanted.into_iter().cloned().collect();
     let sql = format!(
-        "SELECT r.at::text, r.n FROM (SELECT ctid AS at, pg_catalog.row_number() OVER (ORDER BY ctid) - 1 AS n FROM {table}) r \
-         JOIN pg_catalog.unnest($1::text[]::tid[]) AS wanted (at) ON wanted.at = r.at"
+        "SELECT r.at::pg_catalog.text, r.n FROM (SELECT ctid AS at, pg_catalog.row_number() OVER (ORDER BY ctid) OPERATOR(pg_catalog.-) 1 AS n \
+         FROM {table}) r \
+         JOIN pg_catalog.unnest($1::pg_catalog.text[]::pg_catalog.tid[]) AS wanted (at) ON wanted.at OPERATOR(pg_catalog.=) r.at"
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(wanted).fetch_all(connection).await.map_err(translate)?;
     rows.iter().map(|row| Ok((row.try_get(0).map_err(translate)?, position(row, 1)?))).collect()
@@ -196,9 +197,9 @@ async fn duplicates(
     // Grouping carries only the key through the sort; a window would carry every row.
     let sql = format!(
         "WITH twice AS MATERIALIZED (SELECT {columns}, pg_catalog.min({position}) AS \"_fixtool_first\" FROM {rows} f \
-         WHERE {}{} GROUP BY {columns} HAVING pg_catalog.count(*) > 1) \
+         WHERE {}{} GROUP BY {columns} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1) \
          SELECT r.{position}::pg_catalog.text, d.\"_fixtool_first\"::pg_catalog.text FROM {rows} r JOIN twice d ON {} \
-         WHERE r.{position} > d.\"_fixtool_first\"{}",
+         WHERE r.{position} OPERATOR(pg_catalog.>) d.\"_fixtool_first\"{}",
         not_null("", key),
         claims.replace(ROW, "f"),
         spec.operators.matching("d", key, "r", key),
@@ -293,6 +294,7 @@ fn position(row: &sqlx::postgres::PgRow, column: usize) -> Result<u64, DatabaseE
 
 /// Deletes rows by where they lie.
 pub async fn delete_rows(connection: &mut PgConnection, table: &str, rows: Vec<String>) -> Result<(), DatabaseError> {
-    let sql = format!("DELETE FROM {table} WHERE ctid = ANY($1::text[]::tid[])");
+    let sql =
+        format!("DELETE FROM {table} WHERE ctid OPERATOR(pg_catalog.=) ANY($1::pg_catalog.text[]::pg_catalog.tid[])");
     sqlx::query(AssertSqlSafe(sql)).bind(rows).execute(connection).await.map(drop).map_err(translate)
 }

@@ -4,7 +4,7 @@
 //! The temporary table is made and dropped inside each transaction, so the road works behind a
 //! pooler in transaction mode as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -130,7 +130,7 @@ impl StagedLoad {
         if !self.spec.reject && !refused.is_empty() {
             return Ok(Settled::Done(merge::Counts::new(), refused));
         }
-        run(connection, &format!("ANALYZE {}", self.spec.staged())).await?;
+        run(connection, &analyze(&self.spec)).await?;
         gaps::fill(connection, &self.spec).await?;
         let may_wait = !last && self.spec.may_wait();
         if may_wait {
@@ -159,6 +159,15 @@ impl StagedLoad {
         counters::advance((connection, &spec.hand), what, Some(&spec.columns), rows).await?;
         Ok(Settled::Done(counts, refused))
     }
+}
+
+/// What the planner has to know of the staged rows: their number, and the columns by which they are joined.
+fn analyze(spec: &Target) -> String {
+    let references = spec.definition.all_foreign_keys().into_iter().map(|key| key.columns);
+    let joined: BTreeSet<String> = spec.carried_keys().into_iter().chain(references).flatten().collect();
+    let joined: Vec<String> = joined.into_iter().filter(|column| spec.columns.contains(column)).collect();
+    let columns = if joined.is_empty() { POSITION.to_owned() } else { list("", &joined) };
+    format!("ANALYZE {} ({columns})", spec.staged())
 }
 
 fn place(spec: &Target) -> Place<'_> {

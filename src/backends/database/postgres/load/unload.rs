@@ -60,7 +60,9 @@ async fn remember(connection: &mut PgConnection, spec: &UnloadSpec, unloaded: &U
 /// What was taken back of a step whose checkpoint went with that.
 pub async fn taken_back(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<Option<Unloaded>, DatabaseError> {
     let journal = qualified(&spec.namespace, "_fixtool_undo");
-    let sql = format!("SELECT before FROM {journal} WHERE run = $1 AND step = $2 AND kind = 'undone'");
+    let sql = format!(
+        "SELECT before FROM {journal} WHERE run OPERATOR(pg_catalog.=) $1 AND step OPERATOR(pg_catalog.=) $2 AND kind OPERATOR(pg_catalog.=) 'undone'"
+    );
     hold_tables(connection, &[journal]).await?;
     let told: Option<String> = sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(&spec.run)
@@ -108,22 +110,24 @@ async fn staged(
     let key = &spec.definition.primary_key;
     let filled = Filled::of(connection, &spec.namespace, &spec.table).await?;
     let all: Vec<String> = spec.definition.columns.keys().filter(|c| filled.given.contains(c)).cloned().collect();
-    let mine = "u.run = $1 AND u.step = $2";
+    let mine = "u.run OPERATOR(pg_catalog.=) $1 AND u.step OPERATOR(pg_catalog.=) $2";
     let entries = taking
         .number(
         connection,
-        &format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {journal} u WHERE {mine} AND u.kind IN ('insert', 'update', 'delete')"),
+        &format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {journal} u WHERE {mine} AND u.kind OPERATOR(pg_catalog.=) ANY (ARRAY['insert', 'update', 'delete']::pg_catalog.text[])"),
     )
     .await?;
     let key_of_row = key_text("t.", key);
-    let referenced = format!("{key_of_row} IN (SELECT u.key FROM {journal} u WHERE {mine} AND u.kind = 'insert')");
+    let referenced = format!(
+        "{key_of_row} OPERATOR(pg_catalog.=) ANY (SELECT u.key FROM {journal} u WHERE {mine} AND u.kind OPERATOR(pg_catalog.=) 'insert')"
+    );
     refuse_if_referenced(connection, taking, &referenced, &taking.values()).await?;
     let assignments: Vec<String> =
         all.iter().filter(|c| !filled.identities.contains(c)).map(|c| format!("{0} = b.{0}", identifier(c))).collect();
     let image =
         format!("{journal} u, LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, u.before::pg_catalog.jsonb) b");
     let restore = format!(
-        "UPDATE {table} t SET {} FROM {image} WHERE {mine} AND u.kind = 'update' AND {} AND u.mark = t.xmin::text",
+        "UPDATE {table} t SET {} FROM {image} WHERE {mine} AND u.kind OPERATOR(pg_catalog.=) 'update' AND {} AND u.mark OPERATOR(pg_catalog.=) t.xmin::pg_catalog.text",
         assignments.join(", "),
         taking.operators.matching("t", key, "b", key)
     );
@@ -133,8 +137,8 @@ async fn staged(
         Some(step) => format!(
             "WITH back AS ({restore} RETURNING u.key, u.mark AS old, t.xmin::pg_catalog.text AS mark), \
              first AS (UPDATE {journal} j SET mark = back.mark FROM back \
-                 WHERE j.run = $1 AND j.step = {step} AND j.key = back.key AND j.mark = back.old) \
-             UPDATE {journal} j SET mark = j.mark FROM back WHERE j.run = $1 AND j.step = $2 AND j.key = back.key AND j.kind = 'update'"
+                 WHERE j.run OPERATOR(pg_catalog.=) $1 AND j.step OPERATOR(pg_catalog.=) {step} AND j.key OPERATOR(pg_catalog.=) back.key AND j.mark OPERATOR(pg_catalog.=) back.old) \
+             UPDATE {journal} j SET mark = j.mark FROM back WHERE j.run OPERATOR(pg_catalog.=) $1 AND j.step OPERATOR(pg_catalog.=) $2 AND j.key OPERATOR(pg_catalog.=) back.key AND j.kind OPERATOR(pg_catalog.=) 'update'"
         ),
     };
     let restored = restored(connection, taking, &restore).await?;
@@ -143,15 +147,15 @@ async fn staged(
         .execute(
             connection,
             &format!(
-                "DELETE FROM {table} t USING {journal} u WHERE {mine} AND u.kind = 'insert' AND u.key = {key_of_row} \
-             AND u.mark = t.xmin::text"
+                "DELETE FROM {table} t USING {journal} u WHERE {mine} AND u.kind OPERATOR(pg_catalog.=) 'insert' AND u.key OPERATOR(pg_catalog.=) {key_of_row} \
+             AND u.mark OPERATOR(pg_catalog.=) t.xmin::pg_catalog.text"
             ),
         )
         .await?;
     let returned = taking.execute(
         connection,
         &format!(
-            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {from} FROM {image} WHERE {mine} AND u.kind = 'delete' ON CONFLICT DO NOTHING",
+            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {from} FROM {image} WHERE {mine} AND u.kind OPERATOR(pg_catalog.=) 'delete' ON CONFLICT DO NOTHING",
             columns = list("", &all),
             from = list("b.", &all),
         ),
@@ -212,10 +216,10 @@ async fn stand_aside(connection: &mut PgConnection, taking: &Taking<'_>) -> Resu
         let Some((column, aside)) = moves::aside(&spec.definition, &unique, &key_of_row) else { continue };
         let sql = format!(
             "WITH parked AS (UPDATE {table} t SET {} = {aside} FROM {journal} p \
-             WHERE p.run = $1 AND p.step = $2 AND p.kind IN ('insert', 'update') AND p.key = {key_of_row} \
-               AND p.mark = t.xmin::pg_catalog.text RETURNING p.key, t.xmin::pg_catalog.text AS mark) \
+             WHERE p.run OPERATOR(pg_catalog.=) $1 AND p.step OPERATOR(pg_catalog.=) $2 AND p.kind OPERATOR(pg_catalog.=) ANY (ARRAY['insert', 'update']::pg_catalog.text[]) AND p.key OPERATOR(pg_catalog.=) {key_of_row} \
+               AND p.mark OPERATOR(pg_catalog.=) t.xmin::pg_catalog.text RETURNING p.key, t.xmin::pg_catalog.text AS mark) \
              UPDATE {journal} u SET mark = parked.mark FROM parked \
-             WHERE u.run = $1 AND u.step = $2 AND u.kind IN ('insert', 'update') AND u.key = parked.key",
+             WHERE u.run OPERATOR(pg_catalog.=) $1 AND u.step OPERATOR(pg_catalog.=) $2 AND u.kind OPERATOR(pg_catalog.=) ANY (ARRAY['insert', 'update']::pg_catalog.text[]) AND u.key OPERATOR(pg_catalog.=) parked.key",
             identifier(column)
         );
         taking.execute(connection, &sql).await?;
@@ -313,7 +317,10 @@ pub async fn children_of(
 
 async fn forget(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<(), DatabaseError> {
     for table in ["_fixtool_undo", "_fixtool_checkpoint"] {
-        let sql = format!("DELETE FROM {} WHERE run = $1 AND step = $2", qualified(&spec.namespace, table));
+        let sql = format!(
+            "DELETE FROM {} WHERE run OPERATOR(pg_catalog.=) $1 AND step OPERATOR(pg_catalog.=) $2",
+            qualified(&spec.namespace, table)
+        );
         let values = [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step))];
         Hand::Ours.execute(connection, &sql, &values).await?;
     }
@@ -324,7 +331,7 @@ async fn forget(connection: &mut PgConnection, spec: &UnloadSpec) -> Result<(), 
 pub async fn delete_missing(connection: &mut PgConnection, spec: &MissingSpec) -> Result<u64, DatabaseError> {
     let (table, journal) = (qualified(&spec.namespace, &spec.table), qualified(&spec.namespace, "_fixtool_undo"));
     let missing = format!(
-        "NOT EXISTS (SELECT 1 FROM {journal} u WHERE u.run = $1 AND u.step = $3 AND u.kind = 'seen' AND u.key = {})",
+        "NOT EXISTS (SELECT 1 FROM {journal} u WHERE u.run OPERATOR(pg_catalog.=) $1 AND u.step OPERATOR(pg_catalog.=) $3 AND u.kind OPERATOR(pg_catalog.=) 'seen' AND u.key OPERATOR(pg_catalog.=) {})",
         key_text("t.", &spec.key)
     );
     let remember = format!(
@@ -333,9 +340,9 @@ pub async fn delete_missing(connection: &mut PgConnection, spec: &MissingSpec) -
         key_text("t.", &spec.key)
     );
     let forget = format!(
-        "DELETE FROM {journal} u WHERE u.run = $1 AND u.step = $3 AND u.kind = 'seen' AND $2::bigint IS NOT NULL"
+        "DELETE FROM {journal} u WHERE u.run OPERATOR(pg_catalog.=) $1 AND u.step OPERATOR(pg_catalog.=) $3 AND u.kind OPERATOR(pg_catalog.=) 'seen' AND $2::pg_catalog.int8 IS NOT NULL"
     );
-    let delete = format!("DELETE FROM {table} t WHERE {missing} AND $2::bigint IS NOT NULL");
+    let delete = format!("DELETE FROM {table} t WHERE {missing} AND $2::pg_catalog.int8 IS NOT NULL");
     let hand = Hand::for_tables(connection, &spec.namespace, (std::slice::from_ref(&table), Effect::Removes)).await?;
     let values =
         [Bound::Text(&spec.run), Bound::Number(i64::from(spec.step)), Bound::Number(i64::from(spec.loaded_by))];
